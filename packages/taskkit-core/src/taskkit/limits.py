@@ -1,0 +1,157 @@
+"""The limits of everything that a user can give, each with its reason, checked in one place.
+
+Checked before anything is written; a value is refused with what was expected and what was found,
+never cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from taskkit.clock import SECOND
+from taskkit.errors import InvalidTask
+from taskkit.records import ALL_GROUPS
+from taskkit.task import After, Instant, NewTask
+
+MAX_GROUP_LENGTH: Final = 100
+MAX_NAME_LENGTH: Final = 200
+MAX_ID_LENGTH: Final = MAX_GROUP_LENGTH + 33
+"""A group, an underscore and 32 hex digits."""
+MAX_KEY_LENGTH: Final = 255
+"""Unique and lock keys: what every SQL engine can index."""
+MAX_LABELS: Final = 32
+MAX_LABEL_KEY_LENGTH: Final = 64
+MAX_LABEL_LENGTH: Final = 255
+MIN_PRIORITY: Final = -100
+MAX_PRIORITY: Final = 100
+"""The range of ``django.tasks``."""
+DEFAULT_MAX_DATA_BYTES: Final = 1 << 20
+MAX_LOCK_LIMIT: Final = 10_000
+MAX_HISTORY: Final = 1_000
+MAX_DURATION: Final = 3_153_600_000.0
+"""Seconds in a ttl, timeout or delay: a hundred years."""
+EARLIEST: Final = 0
+"""1970-01-01, in microseconds: instants are never negative, so no store has to sign them."""
+LATEST: Final = 253_402_300_799 * SECOND + 999_999
+"""The last microsecond of the year 9999, where datetime ends."""
+
+
+def _refuse(what: str, expected: str, found: object) -> InvalidTask:
+    text = repr(found)
+    return InvalidTask(
+        f"{what}: expected {expected}, found {text if len(text) < 200 else text[:200] + '…'}"
+    )
+
+
+def _check_text(what: str, text: object, longest: int) -> None:
+    if not isinstance(text, str) or not 0 < len(text) <= longest or not text.isprintable():
+        raise _refuse(what, f"1 to {longest} printable characters", text)
+
+
+def check_group(group: object) -> None:
+    """Refuse what cannot be a group's name: 1–100 printable characters, no empty part at a dot."""
+    _check_text("group", group, MAX_GROUP_LENGTH)
+    assert isinstance(group, str)
+    if group == ALL_GROUPS:
+        raise _refuse("group", 'a name other than "*", which stands for all groups', group)
+    if "" in group.split("."):
+        raise _refuse("group", "no empty part before, between or after dots", group)
+
+
+def check_name(name: object) -> None:
+    """Refuse what cannot be a task's name."""
+    _check_text("name", name, MAX_NAME_LENGTH)
+
+
+def check_key(what: str, key: object) -> None:
+    """Refuse what cannot be a unique or lock key."""
+    _check_text(what, key, MAX_KEY_LENGTH)
+
+
+def check_instant(what: str, instant: Instant) -> None:
+    """Refuse an instant outside 1970…9999, or a delay of more than a hundred years."""
+    if isinstance(instant, After):
+        if abs(instant.delay) > MAX_DURATION * SECOND:
+            raise _refuse(what, "a delay of at most a hundred years", instant.delay / SECOND)
+    elif not isinstance(instant, int) or not EARLIEST <= instant <= LATEST:
+        raise _refuse(what, "an instant between the years 1970 and 9999", instant)
+
+
+def check_duration(what: str, value: object, *, zero: bool = True) -> None:
+    """Refuse seconds that are not a finite number from 0 (or above it) to a hundred years."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or not 0 <= value <= MAX_DURATION
+        or (value == 0 and not zero)
+    ):
+        raise _refuse(what, f"seconds, {'from 0' if zero else 'more than 0'}", value)
+
+
+def check_int(what: str, value: object, low: int, high: int) -> None:
+    """Refuse what is not a whole number from ``low`` to ``high``, both included."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise _refuse(what, f"a whole number from {low} to {high}", value)
+
+
+def check_labels(labels: Mapping[str, object]) -> None:
+    """Refuse too many labels, keys that are not short text, values that are not scalars."""
+    if len(labels) > MAX_LABELS:
+        raise _refuse("labels", f"at most {MAX_LABELS}", len(labels))
+    for key, value in labels.items():
+        _check_text("label key", key, MAX_LABEL_KEY_LENGTH)
+        if isinstance(value, str):
+            if len(value) > MAX_LABEL_LENGTH or "\x00" in value:
+                raise _refuse(f"label {key!r}", f"at most {MAX_LABEL_LENGTH} characters", value)
+        elif not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > 2**53:
+            raise _refuse(f"label {key!r}", "text, a bool, or a number up to 2**53", value)
+
+
+def check_data(what: str, data: object, max_bytes: int) -> None:
+    """Refuse data that is not bytes, or more than ``max_bytes`` of it."""
+    if not isinstance(data, bytes):
+        raise _refuse(what, "bytes (what the handler's encode method returns)", data)
+    if len(data) > max_bytes:
+        raise InvalidTask(
+            f"{what}: expected at most {max_bytes} bytes, found {len(data)}; put big payloads in "
+            "files or objects and pass their address, or raise max_data_bytes of the kit"
+        )
+
+
+def check_task(task: NewTask, max_data_bytes: int = DEFAULT_MAX_DATA_BYTES) -> None:
+    """Refuse a task of which any field is outside its limits."""
+    check_group(task.group)
+    check_name(task.name)
+    _check_text("id", task.id, MAX_ID_LENGTH)
+    if task.id[:-33] != task.group or task.id[-33] != "_":
+        raise _refuse("id", f"{task.group}_ and 32 characters", task.id)
+    check_data("data", task.data, max_data_bytes)
+    check_instant("due", task.due)
+    check_int("priority", task.priority, MIN_PRIORITY, MAX_PRIORITY)
+    check_duration("ttl", task.ttl)
+    check_int("lock_limit", task.lock_limit, 1, MAX_LOCK_LIMIT)
+    check_int("max_lost", task.max_lost, 1, 1_000)
+    check_int("max_history", task.max_history, 0, MAX_HISTORY)
+    _check_options(task)
+
+
+def _check_options(task: NewTask) -> None:
+    if task.scheduled is not None:
+        check_instant("scheduled", task.scheduled)
+    if task.timeout is not None:
+        check_duration("timeout", task.timeout, zero=False)
+    if task.expires is not None:
+        check_instant("expires", task.expires)
+    if task.unique_key is not None:
+        check_key("unique_key", task.unique_key)
+    if task.unique_scope not in ("queued", "unfinished"):
+        raise _refuse("unique_scope", "'queued' or 'unfinished'", task.unique_scope)
+    if task.lock_key is not None:
+        check_key("lock_key", task.lock_key)
+    if task.on_lost not in ("retry", "keep", "fail"):
+        raise _refuse("on_lost", "'retry', 'keep' or 'fail'", task.on_lost)
+    if task.labels:
+        check_labels(task.labels)
