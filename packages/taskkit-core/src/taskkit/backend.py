@@ -95,7 +95,9 @@ class Queue(Protocol):
         that does not stand does not hinder the others.
 
         Whatever the outcome, a task that somebody asked to cancel becomes cancelled (the request
-        came first) unless it is discarded. A task that returns to the queue while another holds
+        came first) unless it is discarded. ``LOSE`` does to the task what ``reclaim`` would: its
+        ``losses`` grows by one, and it is queued again with its due unchanged, or failed or lost
+        by its ``on_lost`` and ``max_lost``. A task that returns to the queue while another holds
         its unique key becomes cancelled, with ``SUPERSEDED`` and that task's id as its failure.
         """
         ...

@@ -63,6 +63,8 @@ class Outcome(StrEnum):
     """Given back: queued again as if it had not been claimed; the attempt does not count."""
     CANCEL = "cancel"
     """The worker ended it because it was asked to."""
+    LOSE = "lose"
+    """The child process that ran it died: the task fares as with ``reclaim``."""
 
 
 @dataclass(frozen=True, slots=True)
