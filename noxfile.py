@@ -1,0 +1,174 @@
+"""What can be done with the workspace; ``python3 dev.py`` installs nox and calls it.
+
+Each session has an environment of its own, made by uv where it is installed, else by virtualenv
+and pip. Versions come from requirements.lock.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False  # skipped with a line, in CI too
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "build", "tests"]
+
+ROOT = Path(__file__).parent
+PACKAGES = {"core": "packages/taskkit-core", "sql": "packages/taskkit-sql"}
+SOURCES = [f"{path}/src" for path in PACKAGES.values()]
+CONSTRAINTS = ["-c", "requirements.lock"]
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = sorted({"3.11", "3.12", "3.13", RUNNING}, key=lambda version: int(version[2:]))
+
+
+def select_pyenv_versions() -> None:
+    """Let pyenv's shims answer for every version that pyenv has, not only for the chosen one."""
+    pyenv = shutil.which("pyenv")
+    if pyenv and "PYENV_VERSION" not in os.environ:
+        found = subprocess.run([pyenv, "versions", "--bare"], capture_output=True, text=True)
+        os.environ["PYENV_VERSION"] = ":".join(reversed(found.stdout.split())) or "system"
+
+
+def is_installed(version: str) -> bool:
+    """Return whether this Python can be started."""
+    if version == RUNNING:
+        return True
+    python = shutil.which(f"python{version}")
+    return bool(python) and subprocess.run([python, "-c", ""], capture_output=True).returncode == 0
+
+
+select_pyenv_versions()
+OLDEST = next(version for version in PYTHONS if is_installed(version))
+
+
+def group(name: str) -> list[str]:
+    """Return the requirements of a dependency group of the root."""
+    return nox.project.dependency_groups(PYPROJECT, name)
+
+
+def install(session: nox.Session, *packages: str, groups: tuple[str, ...] = ()) -> None:
+    """Install packages of the workspace, editable, and dependency groups."""
+    requirements = [requirement for name in groups for requirement in group(name)]
+    editables = [part for package in packages for part in ("-e", package)]
+    session.install("-q", *CONSTRAINTS, *editables, *requirements)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the link checker on two worker processes and a SQLite file."""
+    install(session, "packages/taskkit-core[cli]", "packages/taskkit-sql")
+    # The workers finish what they run after Ctrl-C; nox would kill them after half a second.
+    session.run("taskkit", "demo", *session.posargs, interrupt_timeout=60, terminate_timeout=30)
+
+
+@nox.session
+@nox.parametrize(
+    "python,package",
+    [
+        *((python, package) for python in PYTHONS for package in ("core", "sql")),
+        (OLDEST, "whole"),
+    ],
+)
+def tests(session: nox.Session, package: str) -> None:
+    """Test one package on one Python, installed without the others; or the whole system.
+
+    ``core`` and ``sql`` run the package's own tests, ``sql`` the contract tests of backends too;
+    ``whole`` runs what crosses packages: acceptance, examples and the code blocks of the docs.
+    """
+    if package == "core":
+        install(session, "packages/taskkit-core[reload]", groups=("test",))
+        paths = ["packages/taskkit-core/tests"]
+    elif package == "sql":
+        install(session, *PACKAGES.values(), groups=("test",))
+        paths = ["packages/taskkit-sql/tests", "tests/contract"]
+    else:
+        install(session, "packages/taskkit-core[cli,reload]", PACKAGES["sql"], groups=("test",))
+        paths = ["tests/acceptance", "docs", "README.md"]
+    session.run("pytest", *paths, *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run all tests once, in one environment, and report what they do not reach."""
+    install(
+        session,
+        "packages/taskkit-core[cli,reload]",
+        PACKAGES["sql"],
+        groups=("test", "coverage"),
+    )
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Look for faults that need no test to be seen."""
+    install(session, "packages/taskkit-core[cli,reload]", PACKAGES["sql"], groups=("lint",))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+    session.run("codespell")
+    for path in PACKAGES.values():
+        with session.chdir(path):
+            session.run("deptry", "src")
+    session.run("towncrier", "build", "--draft", "--version", "check", silent=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the packages and of what their users write."""
+    install(session, "packages/taskkit-core[cli,reload]", PACKAGES["sql"], groups=("types", "test"))
+    typing_tests = [str(path) for path in sorted(ROOT.glob("packages/*/typing_tests"))]
+    session.run("mypy", *SOURCES, "examples")
+    for path in typing_tests:
+        session.run("mypy", path)
+    session.run("pyright")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the distributions, and use the wheels as somebody does who has only them."""
+    session.install("-q", *CONSTRAINTS, *group("build"))
+    with tempfile.TemporaryDirectory() as scratch:
+        wheels = Path(scratch, "wheels")
+        for path in PACKAGES.values():
+            session.run("python", "-m", "build", "--outdir", str(wheels), path, silent=True)
+        files = sorted(map(str, wheels.iterdir()))
+        session.run("check-wheel-contents", *(file for file in files if file.endswith(".whl")))
+        session.run("twine", "check", "--strict", *files)
+        empty = Path(scratch, "empty")
+        session.run("virtualenv", "-q", str(empty))
+        python = str(empty / "bin" / "python")
+        session.run(
+            *(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *CONSTRAINTS),
+            *(file for file in files if file.endswith(".whl")),
+            external=True,
+        )
+        session.run(python, "-I", str(ROOT / "tests" / "smoke.py"), external=True)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Resolve all dependencies anew and write them down.
+
+    uv.lock stays local: it names the registry that it was made with, and yours is another.
+    """
+    session.install("-q", "uv")
+    session.run("uv", "lock", "--upgrade", "-q")
+    session.run(
+        *("uv", "export", "-q", "--all-packages", "--all-extras", "--all-groups"),
+        *("--no-hashes", "--no-emit-workspace", "--no-header", "-o", "requirements.lock"),
+        silent=True,
+    )
