@@ -1,0 +1,128 @@
+"""taskkit: a task queue for threads, on the store that you already run.
+
+The names below are imported when they are first used, so that ``import taskkit`` and
+``taskkit --help`` cost next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from taskkit.backend import Backend
+    from taskkit.clock import Clock, ManualClock, SystemClock
+    from taskkit.connect import backends, connect
+    from taskkit.context import TaskContext, current_task
+    from taskkit.errors import (
+        AttemptCancelled,
+        AttemptTimedOut,
+        BackendError,
+        DiscardTask,
+        InvalidInput,
+        InvalidSchedule,
+        InvalidSetting,
+        InvalidTask,
+        QueueFull,
+        ResultGetPrevented,
+        ResultGetTimedOut,
+        RetryTask,
+        TaskCancelled,
+        TaskFailed,
+        TaskkitError,
+        TaskLost,
+        TaskNotFound,
+        UnknownTask,
+    )
+    from taskkit.handler import TaskHandler
+    from taskkit.kit import Kit
+    from taskkit.plugins import hookimpl
+    from taskkit.records import Record
+    from taskkit.registry import TaskRegistry, exponential, fixed, linear
+    from taskkit.result import Result
+    from taskkit.schedule import (
+        CronSchedule,
+        DuplicationPolicy,
+        IntervalSchedule,
+        OnlyEarliest,
+        OnlyLatest,
+        RegularSchedule,
+        Schedule,
+        ScheduleEntriesCompat,
+        ScheduleEntriesCompatMapping,
+        ScheduleEntry,
+        ScheduleEntryCompat,
+        ScheduleEntryDict,
+    )
+    from taskkit.specs import InitiateTaskArgs
+    from taskkit.task import State, Task
+
+__version__ = "0.3.0"
+
+_HOMES = {
+    "backend": ("Backend",),
+    "clock": ("Clock", "ManualClock", "SystemClock"),
+    "connect": ("backends", "connect"),
+    "context": ("TaskContext", "current_task"),
+    "errors": (
+        "AttemptCancelled",
+        "AttemptTimedOut",
+        "BackendError",
+        "DiscardTask",
+        "InvalidInput",
+        "InvalidSchedule",
+        "InvalidSetting",
+        "InvalidTask",
+        "QueueFull",
+        "ResultGetPrevented",
+        "ResultGetTimedOut",
+        "RetryTask",
+        "TaskCancelled",
+        "TaskFailed",
+        "TaskLost",
+        "TaskNotFound",
+        "TaskkitError",
+        "UnknownTask",
+    ),
+    "handler": ("TaskHandler",),
+    "kit": ("Kit",),
+    "plugins": ("hookimpl",),
+    "records": ("Record",),
+    "registry": ("TaskRegistry", "exponential", "fixed", "linear"),
+    "result": ("Result",),
+    "schedule": (
+        "CronSchedule",
+        "DuplicationPolicy",
+        "IntervalSchedule",
+        "OnlyEarliest",
+        "OnlyLatest",
+        "RegularSchedule",
+        "Schedule",
+        "ScheduleEntriesCompat",
+        "ScheduleEntriesCompatMapping",
+        "ScheduleEntry",
+        "ScheduleEntryCompat",
+        "ScheduleEntryDict",
+    ),
+    "specs": ("InitiateTaskArgs",),
+    "task": ("State", "Task"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: PLE0604 - made of _HOMES; a test compares it with the imports above
+    "__version__",
+    *_HOME_OF,
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

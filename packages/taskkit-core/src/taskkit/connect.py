@@ -1,0 +1,120 @@
+"""From a name or a URL to a backend: finds the plugin and asks it to open."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING, Any, Final
+
+from taskkit.errors import BrokenPlugin, UnknownBackend
+from taskkit.plugins import backend_entries, load_backend
+
+if TYPE_CHECKING:
+    from taskkit.backend import Backend
+    from taskkit.clock import Clock
+
+DEFAULT_URL: Final = "sqlite:///taskkit.db"
+
+# What to install for a scheme or name that nobody owns yet.
+_INSTALL: Final = {
+    "sql": "taskkit-sql",
+    "sqlite": "taskkit-sql",
+    "postgresql": "taskkit-sql[postgres]",
+    "postgres": "taskkit-sql[postgres]",
+    "mysql": "taskkit-sql[mysql]",
+    "mariadb": "taskkit-sql[mysql]",
+    "redis": "taskkit-redis",
+    "rediss": "taskkit-redis",
+    "valkey": "taskkit-redis",
+    "unix": "taskkit-redis",
+    "django": "taskkit-django",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BackendPlugin:
+    """An installed backend plugin; it has not been imported."""
+
+    name: str
+    schemes: tuple[str, ...]
+    """The URL schemes that it owns, its name among them where that is one."""
+    distribution: str
+    version: str
+
+
+def connect(name: str, *, url: str | None = None, clock: Clock | None = None, **options: Any) -> Backend:
+    """Open the backend that is installed under ``name``.
+
+    Nothing is connected yet; that happens when the backend is first used.
+
+    Args:
+        name: An entry of ``taskkit.backends``, such as ``"sql"``.
+        url: Where the store is; what it looks like is the plugin's business.
+        clock: Replaces the store's clock, for tests.
+        options: Passed to the plugin.
+
+    Raises:
+        UnknownBackend: nothing of this name is installed.
+        BrokenPlugin: its plugin cannot be imported.
+        InvalidSetting: the plugin does not understand the URL or an option.
+    """
+    entries = backend_entries()
+    if name not in entries:
+        raise UnknownBackend(_unknown("backend", name, entries))
+    return _open(entries[name], url, options, clock)
+
+
+def connect_url(url: str | None = None, *, clock: Clock | None = None, **options: Any) -> Backend:
+    """Open the backend that owns the URL's scheme.
+
+    ``driver+…`` falls back to what stands before the plus: ``postgresql+psycopg`` is
+    ``postgresql``. Without a URL the environment's ``TASKKIT_URL`` counts, then a SQLite file
+    ``taskkit.db`` in the current folder.
+    """
+    url = url or os.environ.get("TASKKIT_URL") or DEFAULT_URL
+    scheme, separator, _ = url.partition(":")
+    scheme = scheme.lower()
+    entries = backend_entries()
+    entry = entries.get(scheme) or entries.get(scheme.partition("+")[0])
+    if entry is None or not separator:
+        # Only the scheme is shown: the rest of a URL may hold a password.
+        raise UnknownBackend(_unknown("URL scheme", scheme if separator else "", entries))
+    return _open(entry, url, options, clock)
+
+
+def backends() -> dict[str, BackendPlugin]:
+    """Return the installed backend plugins by name; none of them is imported."""
+    by_plugin: dict[str, list[EntryPoint]] = {}
+    for entry in backend_entries().values():
+        by_plugin.setdefault(entry.value, []).append(entry)
+    return {plugin.name: plugin for plugin in map(_describe, by_plugin.values())}
+
+
+def _describe(entries: list[EntryPoint]) -> BackendPlugin:
+    first = entries[0]
+    dist = first.dist
+    return BackendPlugin(
+        name=first.name,
+        schemes=tuple(entry.name for entry in entries),
+        distribution=dist.name if dist else "",
+        version=dist.version if dist else "",
+    )
+
+
+def _open(entry: EntryPoint, url: str | None, options: dict[str, Any], clock: Clock | None) -> Backend:
+    opened: Backend | None = load_backend(entry)(url=url, options=options, clock=clock)
+    if opened is None:
+        raise BrokenPlugin(f"the backend plugin {entry.name!r} ({entry.value}) opened nothing")
+    return opened
+
+
+def _unknown(what: str, name: str, entries: dict[str, EntryPoint]) -> str:
+    installed = ", ".join(sorted(entries)) or "none"
+    message = f"expected a {what} that is installed ({installed}), found {name!r}"
+    package = _INSTALL.get(name.partition("+")[0])
+    if package is not None:
+        return f"{message}; pip install {package}"
+    close = get_close_matches(name, list(entries), n=1)
+    return f"{message}; did you mean {close[0]!r}?" if close else message

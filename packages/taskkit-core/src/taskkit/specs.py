@@ -1,0 +1,124 @@
+"""What is handed to ``Kit.initiate_tasks``: arguments, or tasks made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypedDict
+
+from taskkit.convert import Moment, to_when
+from taskkit.errors import InvalidTask
+from taskkit.handler import TaskHandler
+from taskkit.ids import new_id
+from taskkit.limits import check_group, check_name
+from taskkit.task import (
+    DEFAULT_MAX_HISTORY,
+    DEFAULT_MAX_LOST,
+    DEFAULT_TTL,
+    NOW,
+    Label,
+    NewTask,
+    OnLost,
+    Task,
+    UniqueScope,
+)
+
+
+class _Required(TypedDict):
+    group: str
+    name: str
+    data: Any
+
+
+class InitiateTaskArgs(_Required, total=False):
+    """The arguments of ``Kit.initiate_task`` as a dict, for ``Kit.initiate_tasks``."""
+
+    due: Moment | None
+    ttl: float
+    priority: int
+    unique_key: str | None
+    unique_scope: UniqueScope
+    lock_key: str | None
+    lock_limit: int
+    labels: Mapping[str, Label] | None
+    timeout: float | None
+    expires: Moment | None
+    on_lost: OnLost
+    max_lost: int
+    max_history: int
+    eager: bool
+
+
+TaskSpec: TypeAlias = Task | NewTask | tuple[Task | NewTask, bool] | InitiateTaskArgs
+"""A task, a task and whether it is eager, or the arguments of ``Kit.initiate_task``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Initiation:
+    """A task to be put, or to be run in place."""
+
+    task: NewTask
+    eager: bool = False
+
+
+def initiation(handler: TaskHandler, spec: TaskSpec) -> Initiation:
+    """Return what a spec asks for, its data encoded by the handler."""
+    if isinstance(spec, tuple):
+        task, eager = spec
+        return Initiation(_as_new(task), eager)
+    if isinstance(spec, Task | NewTask):
+        return Initiation(_as_new(spec))
+    return Initiation(_from_args(handler, **spec), spec.get("eager", False))
+
+
+def _as_new(task: Task | NewTask) -> NewTask:
+    if isinstance(task, NewTask):
+        return task
+    if isinstance(task, Task):
+        return NewTask.of(task)
+    raise InvalidTask(f"expected a Task, a NewTask or a dict of arguments, found {task!r}")
+
+
+def _from_args(
+    handler: TaskHandler,
+    *,
+    group: str,
+    name: str,
+    data: Any,
+    due: Moment | None = None,
+    ttl: float = DEFAULT_TTL,
+    priority: int = 0,
+    unique_key: str | None = None,
+    unique_scope: UniqueScope = "queued",
+    lock_key: str | None = None,
+    lock_limit: int = 1,
+    labels: Mapping[str, Label] | None = None,
+    timeout: float | None = None,
+    expires: Moment | None = None,
+    on_lost: OnLost = "retry",
+    max_lost: int = DEFAULT_MAX_LOST,
+    max_history: int = DEFAULT_MAX_HISTORY,
+    eager: bool = False,  # noqa: ARG001 - read by the caller, beside the task
+) -> NewTask:
+    # Before the handler sees them: it may look names up.
+    check_group(group)
+    check_name(name)
+    return NewTask(
+        id=new_id(group),
+        group=group,
+        name=name,
+        data=handler.encode_data(group, name, data),
+        due=NOW if due is None else to_when("due", due),
+        priority=priority,
+        ttl=ttl,
+        timeout=timeout,
+        expires=None if expires is None else to_when("expires", expires),
+        unique_key=unique_key,
+        unique_scope=unique_scope,
+        lock_key=lock_key,
+        lock_limit=lock_limit,
+        on_lost=on_lost,
+        max_lost=max_lost,
+        max_history=max_history,
+        labels=dict(labels) if labels else {},
+    )
