@@ -44,7 +44,9 @@ class BackendPlugin:
     version: str
 
 
-def connect(name: str, *, url: str | None = None, clock: Clock | None = None, **options: Any) -> Backend:
+def connect(
+    name: str, *, url: str | None = None, clock: Clock | None = None, **options: Any
+) -> Backend:
     """Open the backend that is installed under ``name``.
 
     Nothing is connected yet; that happens when the backend is first used.
@@ -103,7 +105,9 @@ def _describe(entries: list[EntryPoint]) -> BackendPlugin:
     )
 
 
-def _open(entry: EntryPoint, url: str | None, options: dict[str, Any], clock: Clock | None) -> Backend:
+def _open(
+    entry: EntryPoint, url: str | None, options: dict[str, Any], clock: Clock | None
+) -> Backend:
     opened: Backend | None = load_backend(entry)(url=url, options=options, clock=clock)
     if opened is None:
         raise BrokenPlugin(f"the backend plugin {entry.name!r} ({entry.value}) opened nothing")

@@ -119,11 +119,11 @@ class ResultGetPrevented(Answer):
 
 
 class QueueFull(Answer):
-    """The group holds as many unfinished tasks as its ``max_queue_size`` allows; nothing was put."""
+    """The group holds as many unclaimed tasks as its ``max_queue_size`` allows; none was put."""
 
     def __init__(self, group: str, max_queue_size: int) -> None:
         super().__init__(
-            f"group {group!r} is full: it may hold {max_queue_size} unfinished tasks; nothing was "
+            f"group {group!r} is full: it may hold {max_queue_size} unclaimed tasks; nothing was "
             "put. Try again later, or raise the limit with kit.configure()"
         )
         self.group = group

@@ -9,7 +9,7 @@ from taskkit.records import ALL_GROUPS
 
 def covers(group: str, other: str) -> bool:
     """Return whether ``group`` stands for ``other``: itself, a subgroup of it, or ``"*"``."""
-    return group == ALL_GROUPS or other == group or other.startswith(group + ".")
+    return group in (ALL_GROUPS, other) or other.startswith(group + ".")
 
 
 def covered(group: str, by: Collection[str]) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from taskkit.plugins import hook_manager
 
@@ -49,7 +48,8 @@ class Hooks:
         for impl in self._enqueue:
             answer = impl.function(*(task for _ in impl.argnames))
             replaced = self.resolve(answer) if inspect.isawaitable(answer) else answer
-            task = task if replaced is None else replaced
+            if replaced is not None:
+                task = cast("NewTask", replaced)
         return task
 
     def enqueued(self, task: NewTask, put: PutResult) -> None:
@@ -93,12 +93,13 @@ class Hooks:
                 answer = impl.function(*(arguments[name] for name in impl.argnames))
                 if inspect.isawaitable(answer):
                     self.resolve(answer)
-            except Exception:  # a listener must not decide what becomes of a task
+            except Exception:  # noqa: BLE001 - a listener must not decide what becomes of a task
                 _log.exception("plugin %s: %s raised", impl.plugin_name, caller.name)
 
 
 def run_awaitable(awaitable: Awaitable[Any]) -> Any:
     """Run an awaitable to its end from a thread that may have a running event loop or not."""
+    import asyncio
 
     async def to_its_end() -> Any:
         return await awaitable

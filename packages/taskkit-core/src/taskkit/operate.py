@@ -1,37 +1,40 @@
-"""Operations on tasks as people ask for them: what they type becomes what the backend takes."""
+"""Operating a kit: the methods of ``Kit`` that look at tasks and change their fate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from taskkit.clock import SystemClock, micros
+from taskkit.clock import micros
 from taskkit.convert import Moment, to_when
 from taskkit.errors import InvalidSetting
-from taskkit.limits import check_duration, check_group, check_instant, check_int, check_task
+from taskkit.limits import check_duration, check_group, check_instant, check_int
 from taskkit.records import (
     Answered,
-    Claim,
     Control,
     Count,
     Limits,
-    Outcome,
+    Page,
     Query,
     Rate,
-    Settlement,
     WorkerRecord,
 )
 from taskkit.result import Result
-from taskkit.task import NOW, After, Instant, Label, NewTask, State, Task
+from taskkit.task import NOW, Instant, Label, State
 
 if TYPE_CHECKING:
-    from taskkit.backend import Backend
     from taskkit.kit import Kit
 
 TaskRef: TypeAlias = str | Result[Any]
 """A task's id, or its result."""
+
+Groups: TypeAlias = Iterable[str] | str | None
+"""Groups with their subgroups: None is all, an empty list none, one name itself."""
+
+States: TypeAlias = Iterable[State | str] | State | str | None
+"""Some states, one, or None for any."""
 
 PURGE_BATCH: Final = 1_000
 MAX_RATE: Final = 10_000
@@ -49,93 +52,152 @@ class Stats:
     def count(self, group: str | None = None, state: State | str | None = None) -> int:
         """Return how many tasks are in a group (None: any) and state (None: any)."""
         return sum(
-            c.count
-            for c in self.counts
-            if group in (None, c.group) and state in (None, c.state)
+            c.count for c in self.counts if group in (None, c.group) and state in (None, c.state)
         )
 
 
-def run_eagerly(kit: Kit, task: NewTask) -> Result[Any]:
-    """Run a task here and now and record its outcome; it never enters a queue and never retries."""
-    from taskkit.context import TaskContext
-    from taskkit.worker.execution import Execution
-
-    check_task(task, kit.max_data_bytes)
-    now = SystemClock().now()
-    fields = {name: getattr(task, name) for name in NewTask.__slots__}
-    fields["due"] = _absolute(task.due, now)
-    fields["expires"] = None if task.expires is None else _absolute(task.expires, now)
-    claim = Claim(Task(**fields, created=now), token=1, attempt=1, losses=0, began=now)
-    execution = Execution(kit.handler, kit.hooks, kit.max_data_bytes, "fail")
-    settlement = execution.run(claim, TaskContext(claim, "eager"))
-    if settlement.outcome is not Outcome.DISCARD:
-        if settlement.outcome is not Outcome.SUCCEED:
-            settlement = replace(settlement, outcome=Outcome.FAIL)
-        kit.backend.record(task, settlement, now)
-    return Result(kit, task.id)
+# ---- one task
 
 
-def _absolute(instant: Instant, now: int) -> int:
-    return now + instant.delay if isinstance(instant, After) else instant
+def cancel(kit: Kit, task: TaskRef) -> Answered:
+    """Cancel a task: at once and for ever while unclaimed, through its worker while it runs."""
+    return _one(kit.backend.cancel, task)
 
 
-def one(operation: Callable[[Collection[str]], dict[str, Answered]], task: TaskRef) -> Answered:
-    """Apply an operation to one task and return its answer."""
+def requeue(kit: Kit, task: TaskRef, due: Moment | None = None) -> Answered:
+    """Put a failed, lost or cancelled task back in the queue, its history kept."""
+    instant = _due(due)
+    return _one(lambda ids: kit.backend.requeue(ids, instant), task)
+
+
+def reschedule(kit: Kit, task: TaskRef, due: Moment) -> Answered:
+    """Change the due of an unclaimed task."""
+    instant = _due(due)
+    return _one(lambda ids: kit.backend.reschedule(ids, instant), task)
+
+
+def delete(kit: Kit, task: TaskRef) -> Answered:
+    """Remove a task in any state, without trace."""
+    return _one(kit.backend.delete, task)
+
+
+def _one(operation: Callable[[Collection[str]], dict[str, Answered]], task: TaskRef) -> Answered:
     task_id = task.id if isinstance(task, Result) else task
     return operation([task_id])[task_id]
 
 
-def when(due: Moment | None) -> Instant:
-    """Return a due that a person gave; None is now."""
+def _due(due: Moment | None) -> Instant:
     instant = NOW if due is None else to_when("due", due)
     check_instant("due", instant)
     return instant
 
 
-def until(moment: Moment | None) -> Instant | None:
-    """Return the end of a pause; None is "until resumed"."""
-    return None if moment is None else to_when("until", moment)
+# ---- many tasks
 
 
-def names(groups: Iterable[str] | str | None) -> Collection[str] | None:
-    """Return group names: None stays None (all), one name is a list of one, empty stays empty."""
-    if groups is None:
+def find(
+    kit: Kit,
+    group: str | None = None,
+    state: States = None,
+    name: str | None = None,
+    labels: Mapping[str, Label] | None = None,
+    *,
+    subgroups: bool = False,
+    limit: int = 100,
+    after: str | None = None,
+) -> Page:
+    """Return a page of the tasks that match all that is given, ordered by id.
+
+    Args:
+        kit: The kit.
+        group: Of this group …
+        state: … in one of these states …
+        name: … of this name …
+        labels: … with all of these labels.
+        subgroups: With ``group``: of its subgroups too.
+        limit: Tasks on a page.
+        after: ``next`` of the page before.
+    """
+    query = Query(group, subgroups, _states(state), name, dict(labels or {}))
+    return kit.backend.find(query, limit, after)
+
+
+def purge(kit: Kit, states: States = None, older_than: timedelta | float | None = None) -> int:
+    """Remove finished tasks, in batches so that no transaction is long, and return how many.
+
+    Without arguments those that have outlived their ttl; else those in ``states`` (None: any)
+    that finished at least ``older_than`` ago, whatever their ttl.
+    """
+    wanted = _states(states)
+    before = None
+    if older_than is not None:
+        # The store's now, not ours: the tasks finished by its clock.
+        before = kit.backend.load_schedule("taskkit.purge").now - micros(older_than)
+    removed = 0
+    while True:
+        batch = kit.backend.purge(PURGE_BATCH, states=wanted, older_than=before)
+        removed += batch
+        if batch < PURGE_BATCH:
+            return removed
+
+
+def stats(kit: Kit, groups: Groups = None) -> Stats:
+    """Return counts by group and state, the workers, and what is paused and limited."""
+    backend = kit.backend
+    return Stats(backend.count(_names(groups)), backend.workers(), backend.control())
+
+
+def _states(states: States) -> frozenset[State] | None:
+    if states is None:
         return None
-    listed = [groups] if isinstance(groups, str) else list(groups)
-    for group in listed:
-        check_group(group)
-    return listed
-
-
-def states(state: Iterable[State | str] | State | str | None) -> frozenset[State] | None:
-    """Return states that a person named, or None for any."""
-    if state is None:
-        return None
-    named = [state] if isinstance(state, str) else list(state)
+    named = [states] if isinstance(states, str) else list(states)
     try:
         return frozenset(State(name) for name in named)
     except ValueError as error:
         raise InvalidSetting(
-            f"state: expected some of {', '.join(State)}, found {named!r}"
+            f"state: expected some of {', '.join(State)}, found {named}"
         ) from error
 
 
-def query(
-    group: str | None,
-    state: Iterable[State | str] | State | str | None,
-    name: str | None,
-    labels: Mapping[str, Label] | None,
+# ---- groups
+
+
+def pause(kit: Kit, groups: Groups = None, until: Moment | None = None) -> None:
+    """Stop claims in groups and their subgroups, for a time or until they are resumed.
+
+    Reaches every worker with its next heartbeat, and those that start later. What runs goes on.
+    """
+    end = None if until is None else to_when("until", until)
+    kit.backend.pause(_names(groups), end)
+
+
+def resume(kit: Kit, groups: Groups = None) -> None:
+    """Lift the pauses of exactly these groups (None: every pause)."""
+    kit.backend.resume(_names(groups))
+
+
+def shutdown(kit: Kit, groups: Groups = None) -> None:
+    """Have the workers that run now stop serving these groups; without any left, they end."""
+    kit.backend.stop(_names(groups))
+
+
+def configure(
+    kit: Kit,
+    group: str,
     *,
-    subgroups: bool,
-) -> Query:
-    """Return which tasks are asked for."""
-    return Query(group, subgroups, states(state), name, dict(labels or {}))
+    max_running: int | None = None,
+    rate: tuple[int, float] | None = None,
+    max_queue_size: int | None = None,
+) -> None:
+    """Set the limits of a group (not of its subgroups), which hold across all workers.
 
-
-def limits(
-    group: str, max_running: int | None, rate: tuple[int, float] | None, max_queue_size: int | None
-) -> Limits:
-    """Return the limits of a group, checked."""
+    Args:
+        kit: The kit.
+        group: The group.
+        max_running: Tasks that run at a time.
+        rate: ``(n, period)``: at most n starts in any period of so many seconds.
+        max_queue_size: Unclaimed tasks; a put beyond it raises ``QueueFull``.
+    """
     check_group(group)
     if max_running is not None:
         check_int("max_running", max_running, 0, 1_000_000)
@@ -144,28 +206,14 @@ def limits(
     if rate is not None:
         check_int("rate", rate[0], 1, MAX_RATE)
         check_duration("period of rate", rate[1], zero=False)
-    return Limits(max_running, None if rate is None else Rate(*rate), max_queue_size)
+    limits = Limits(max_running, None if rate is None else Rate(*rate), max_queue_size)
+    kit.backend.configure(group, limits)
 
 
-def purge(
-    backend: Backend,
-    state: Iterable[State | str] | State | str | None,
-    older_than: timedelta | float | None,
-) -> int:
-    """Remove finished tasks in batches until none is left, so that no transaction is long."""
-    wanted = states(state)
-    # The store's now, not ours: the age was reckoned by its clock.
-    before = None
-    if older_than is not None:
-        before = backend.load_schedule("taskkit.purge").now - micros(older_than)
-    removed = 0
-    while True:
-        batch = backend.purge(PURGE_BATCH, states=wanted, older_than=before)
-        removed += batch
-        if batch < PURGE_BATCH:
-            return removed
-
-
-def stats(backend: Backend, groups: Iterable[str] | None) -> Stats:
-    """Return counts, workers, pauses and limits."""
-    return Stats(backend.count(names(groups)), backend.workers(), backend.control())
+def _names(groups: Groups) -> Collection[str] | None:
+    if groups is None:
+        return None
+    listed = [groups] if isinstance(groups, str) else list(groups)
+    for group in listed:
+        check_group(group)
+    return listed

@@ -143,9 +143,11 @@ def hook_manager(plugins: tuple[object, ...]) -> pluggy.PluginManager:
         try:
             manager.register(entry.load(), entry.name)
             manager.check_pending()
-        except Exception:  # a broken foreign plugin must not stop the worker
+        except Exception:  # noqa: BLE001 - a broken foreign plugin must not stop the worker
             manager.unregister(name=entry.name)
-            _log.exception("plugin %r (%s) cannot be loaded and is left out", entry.name, entry.value)
+            _log.exception(
+                "plugin %r (%s) cannot be loaded and is left out", entry.name, entry.value
+            )
     return manager
 
 

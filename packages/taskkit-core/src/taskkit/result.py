@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -109,6 +108,8 @@ class Result(Generic[T_co]):
 
     async def aget(self, timeout: float | None = None, *, allow_in_task: bool = False) -> T_co:
         """Do what ``get`` does, without blocking the event loop."""
+        import asyncio
+
         self._check_place(allow=allow_in_task)
         loop = asyncio.get_running_loop()
         end = None if timeout is None else monotonic() + timeout

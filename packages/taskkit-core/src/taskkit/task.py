@@ -65,7 +65,9 @@ TRANSITIONS: Final[Mapping[State | None, frozenset[State | None]]] = MappingProx
         # its due comes, reschedule, cancel or expiry, delete
         State.WAITING: frozenset({State.WAITING, State.QUEUED, State.CANCELLED, None}),
         # claim, reschedule, cancel or expiry, delete
-        State.QUEUED: frozenset({State.WAITING, State.QUEUED, State.RUNNING, State.CANCELLED, None}),
+        State.QUEUED: frozenset(
+            {State.WAITING, State.QUEUED, State.RUNNING, State.CANCELLED, None}
+        ),
         # retry and release, succeed, fail, worker died, cancel, discard
         State.RUNNING: frozenset(
             {
@@ -102,6 +104,7 @@ Instant: TypeAlias = int | After
 """Microseconds since the epoch, or a delay from the store's now."""
 
 NOW: Final = After(0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
