@@ -51,7 +51,7 @@ class Kit:
         heartbeat: float = DEFAULT_HEARTBEAT,
     ) -> None:
         self.backend = backend
-        self.handler = handler
+        self.handler = _checked(handler)
         self.hooks = Hooks(plugins)
         self.max_data_bytes = max_data_bytes
         self._plugins = tuple(plugins)
@@ -92,12 +92,8 @@ class Kit:
         Raises:
             UnknownBackend: no installed plugin owns the scheme.
         """
-        if handler is None:
-            raise InvalidSetting(
-                "handler: expected a TaskHandler or TaskRegistry, found none: "
-                'Kit.connect("sqlite:///taskkit.db", handler)'
-            )
-        return cls(connect_url(url, clock=clock, **(backend_options or {})), handler, **options)
+        backend = connect_url(url, clock=clock, **(backend_options or {}))
+        return cls(backend, _checked(handler), **options)
 
     def close(self) -> None:
         """Let go of the backend's connections."""
@@ -240,6 +236,25 @@ class Kit:
         from taskkit.schedule.stored import Schedules
 
         return Schedules(self.backend, self.handler)
+
+
+_HANDLER_METHODS = (
+    "handle",
+    "get_retry_interval",
+    "encode_data",
+    "encode_result",
+    "decode_result",
+)
+
+
+def _checked(handler: TaskHandler | None) -> TaskHandler:
+    missing = [name for name in _HANDLER_METHODS if not callable(getattr(handler, name, None))]
+    if handler is None or missing:
+        raise InvalidSetting(
+            f"handler: expected a TaskHandler or a TaskRegistry, found {handler!r}"
+            + (f" without {', '.join(missing)}" if handler is not None else "")
+        )
+    return handler
 
 
 def _rebuild(backend: Backend, handler: TaskHandler, options: dict[str, Any]) -> Kit:

@@ -27,12 +27,12 @@ from taskkit.task import (
 class _Required(TypedDict):
     group: str
     name: str
-    data: Any
 
 
 class InitiateTaskArgs(_Required, total=False):
     """The arguments of ``Kit.initiate_task`` as a dict, for ``Kit.initiate_tasks``."""
 
+    data: Any
     due: Moment | None
     ttl: float
     priority: int
@@ -66,9 +66,22 @@ def initiation(handler: TaskHandler, spec: TaskSpec) -> Initiation:
     if isinstance(spec, tuple):
         task, eager = spec
         return Initiation(_as_new(task), eager)
-    if isinstance(spec, Task | NewTask):
-        return Initiation(_as_new(spec))
-    return Initiation(_from_args(handler, **spec), spec.get("eager", False))
+    if isinstance(spec, Mapping):
+        _check_names(spec)
+        return Initiation(_from_args(handler, **spec), spec.get("eager", False))
+    return Initiation(_as_new(spec))
+
+
+def _check_names(spec: Mapping[str, Any]) -> None:
+    known = InitiateTaskArgs.__annotations__ | _Required.__annotations__
+    for name in spec:
+        if name not in known:
+            raise InvalidTask(
+                f"expected arguments of initiate_task ({', '.join(sorted(known))}), found {name!r}"
+            )
+    for name in ("group", "name"):
+        if name not in spec:
+            raise InvalidTask(f"expected at least a group and a name, found no {name!r}")
 
 
 def _as_new(task: Task | NewTask) -> NewTask:
@@ -84,7 +97,7 @@ def _from_args(
     *,
     group: str,
     name: str,
-    data: Any,
+    data: Any = None,
     due: Moment | None = None,
     ttl: float = DEFAULT_TTL,
     priority: int = 0,

@@ -1,0 +1,133 @@
+"""What is refused before anything is written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskkit.errors import InvalidSetting, InvalidTask
+from taskkit.groups import covered, covers, owner
+from taskkit.ids import new_id
+from taskkit.limits import LATEST, check_group, check_task
+from taskkit.settings import Slots, WorkerSettings
+from taskkit.task import TRANSITIONS, After, NewTask, State
+
+
+def task(group="mail", **fields):
+    return NewTask(**{"id": new_id(group), "group": group, "name": "send", "data": b"", **fields})
+
+
+@pytest.mark.parametrize(
+    "group", ["a", "x" * 100, "Any task group name", "mail.acme", "Ω", "a'b\"c%_{}[]", " a "]
+)
+def test_printable_names_are_groups(group):
+    check_group(group)
+
+
+@pytest.mark.parametrize(
+    "group", ["", "x" * 101, "a\nb", "a\x00", "*", ".", "a.", ".a", "a..b", 7, None, b"a"]
+)
+def test_other_names_are_not(group):
+    with pytest.raises(InvalidTask, match="group"):
+        check_group(group)
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("name", ""),
+        ("name", "x" * 201),
+        ("name", "a\tb"),
+        ("data", "text"),
+        ("data", bytearray(b"x")),
+        ("data", b"x" * ((1 << 20) + 1)),
+        ("due", -1),
+        ("due", LATEST + 1),
+        ("due", 1.5),
+        ("due", After(1 << 62)),
+        ("priority", 101),
+        ("priority", -101),
+        ("priority", True),
+        ("priority", 1.0),
+        ("ttl", math.nan),
+        ("ttl", math.inf),
+        ("ttl", -1),
+        ("timeout", 0),
+        ("timeout", math.nan),
+        ("expires", -5),
+        ("unique_key", ""),
+        ("unique_key", "k" * 256),
+        ("unique_scope", "for ever"),
+        ("lock_key", "a\nb"),
+        ("lock_limit", 0),
+        ("max_lost", 0),
+        ("max_history", -1),
+        ("on_lost", "panic"),
+        ("labels", {"": 1}),
+        ("labels", {"a": math.nan}),
+        ("labels", {"a": [1]}),
+        ("labels", {str(n): n for n in range(33)}),
+        ("id", "other_" + "0" * 32),
+    ],
+)
+def test_a_field_outside_its_limits_is_refused_by_name(field, wrong):
+    with pytest.raises(InvalidTask, match=field.rstrip("s")):
+        check_task(task(**{field: wrong}))
+
+
+def test_the_limits_themselves_are_accepted():
+    check_task(
+        task(
+            data=b"x" * (1 << 20),
+            due=LATEST,
+            priority=100,
+            ttl=0,
+            unique_key="k" * 255,
+            labels={"tenant": "x" * 255, "n": 2**53, "b": True, "f": 0.5},
+        )
+    )
+    check_task(replace(task(), priority=-100, due=0))
+
+
+names = st.text("abAB._ ", min_size=1, max_size=8)
+
+
+@given(names, names)
+def test_a_group_stands_for_itself_and_its_subgroups_only(group, other):
+    assert covers(group, other) == (group == other or other.startswith(group + "."))
+    assert covered(other, {group}) == covers(group, other)
+
+
+def test_a_group_belongs_to_the_most_specific_want():
+    wants = {"mail": 1, "mail.acme": 1}
+    assert owner("mail.acme.x", wants) == "mail.acme"
+    assert owner("mail.other", wants) == "mail"
+    assert owner("mailing", wants) is None
+    assert covered("anything", {"*"})
+
+
+def test_slots_are_threads_or_async():
+    assert Slots.of(8) == Slots.of("8") == Slots(8)
+    assert Slots.of("async:200") == Slots(200, "async")
+
+
+@pytest.mark.parametrize("wrong", [0, -1, "x", "fiber:3", "async:", True, 10_001, "1.5"])
+def test_other_slots_are_refused(wrong):
+    with pytest.raises(InvalidSetting, match="slots"):
+        Slots.of(wrong)
+
+
+def test_a_lease_must_outlast_a_lost_heartbeat():
+    with pytest.raises(InvalidSetting, match="heartbeat"):
+        WorkerSettings(groups={"a": Slots(1)}, lease=9, heartbeat=5)
+
+
+def test_every_state_has_its_transitions_and_finished_ones_never_run():
+    assert set(TRANSITIONS) == {None, *State}
+    assert all(
+        State.RUNNING not in targets for state, targets in TRANSITIONS.items() if state != "queued"
+    )
