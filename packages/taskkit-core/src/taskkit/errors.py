@@ -50,6 +50,10 @@ class UnknownTask(InvalidInput):
     """The registry has no function of this name in this group."""
 
 
+class OutsideTask(InvalidInput, LookupError):
+    """``current_task()`` was called where no task is being handled."""
+
+
 # ---- answers
 
 
