@@ -1,0 +1,62 @@
+"""``taskkit worker``: the same as ``Kit.start``, from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from taskkit.cli.store import load_kit
+from taskkit.errors import InvalidSetting
+from taskkit.settings import Slots
+
+_OPTIONS = ("grace", "lease", "heartbeat", "max_tasks", "max_age", "max_rss")
+
+
+def run(namespace: argparse.Namespace) -> int:
+    """Run workers until they are told to stop."""
+    app = namespace.app or os.environ.get("TASKKIT_APP")
+    if not app:
+        raise InvalidSetting("expected a kit to work for: taskkit worker module:kit, or TASKKIT_APP")
+    groups = _groups(namespace.groups)
+    _log(namespace.log_level)
+    kit = load_kit(app)
+    kit.start(
+        namespace.processes,
+        groups,
+        start_method=namespace.start_method,
+        **_settings(namespace),
+    )
+    return 0
+
+
+def _settings(namespace: argparse.Namespace) -> dict[str, Any]:
+    """Return what was said; what was not is left to the kit."""
+    said = {name: getattr(namespace, name) for name in _OPTIONS}
+    return {
+        "drain": namespace.drain,
+        **{name: value for name, value in said.items() if value is not None},
+    }
+
+
+def _groups(texts: list[str]) -> dict[str, Slots]:
+    groups: dict[str, Slots] = {}
+    for text in texts:
+        # From the right: a group's name may hold "=", a number of slots does not.
+        name, separator, slots = text.rpartition("=")
+        if not separator or not name:
+            raise InvalidSetting(f"--group: expected NAME=SLOTS, such as mail=8, found {text!r}")
+        if name in groups:
+            raise InvalidSetting(f"--group: {name!r} is given twice")
+        groups[name] = Slots.of(slots)
+    if not groups:
+        raise InvalidSetting("expected at least one group to serve: -g mail=8")
+    return groups
+
+
+def _log(level: str) -> None:
+    import logging
+
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s"
+    )
