@@ -1,0 +1,41 @@
+"""The plugin: ``memory://`` is a new store, ``memory://name`` the one of this name."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from taskkit.backend import Backend
+from taskkit.clock import Clock, SystemClock
+from taskkit.errors import InvalidSetting
+from taskkit.memory.backend import MemoryBackend
+from taskkit.memory.state import Memory
+from taskkit.plugins import hookimpl
+
+_SCHEME: Final = "memory://"
+
+# A named store lasts as long as the process, as a file would: who opens it again, finds it again.
+_stores: dict[str, Memory] = {}
+_lock = threading.Lock()
+
+
+@hookimpl
+def taskkit_open(url: str | None, options: Mapping[str, Any], clock: Clock | None) -> Backend:
+    """Open a store of this process."""
+    if options:
+        raise InvalidSetting(
+            f"the memory backend has no options, found {', '.join(sorted(options))}"
+        )
+    if url is not None and not url.startswith(_SCHEME):
+        raise InvalidSetting(f"memory URL: expected 'memory://' or 'memory://name', found {url!r}")
+    name = "" if url is None else url.removeprefix(_SCHEME).strip("/")
+    if not name:
+        return MemoryBackend(clock)
+    with _lock:
+        memory = _stores.get(name)
+        if memory is None:
+            memory = _stores[name] = Memory(clock or SystemClock())
+        elif clock is not None and clock is not memory.clock:
+            raise InvalidSetting(f"the store {url!r} is open with another clock")
+    return MemoryBackend(memory=memory)

@@ -1,0 +1,86 @@
+"""What became of tasks, how many there are, and where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from taskkit.errors import InvalidInput
+from taskkit.groups import covers
+from taskkit.memory.entry import Entry
+from taskkit.memory.state import Memory
+from taskkit.records import Count, Page, Query, Record
+from taskkit.task import Label, State
+
+
+def get(memory: Memory, ids: Collection[str]) -> dict[str, Record | None]:
+    """Return records by id."""
+    now = memory.tick()
+    found: dict[str, Record | None] = {}
+    for task_id in ids:
+        entry = memory.tasks.get(task_id)
+        found[task_id] = None if entry is None else entry.record(now)
+    return found
+
+
+def is_over(memory: Memory, task_id: str) -> bool:
+    """Return whether a task is finished or gone."""
+    memory.tick()
+    entry = memory.tasks.get(task_id)
+    return entry is None or entry.state.finished
+
+
+def count(memory: Memory, groups: Collection[str] | None) -> list[Count]:
+    """Count tasks by group and state.
+
+    This looks at every task. It is asked for by people, seldom; numbers that are always ready
+    (above all the oldest due) would cost every task at every step.
+    """
+    now = memory.tick()
+    numbers: dict[tuple[str, State], tuple[int, int]] = {}
+    for entry in memory.tasks.values():
+        task = entry.task
+        if groups is not None and task.group not in groups:
+            continue
+        key = task.group, entry.state_at(now)
+        number, oldest = numbers.get(key, (0, task.due))
+        numbers[key] = number + 1, min(oldest, task.due)
+    return [
+        Count(group, state, number, oldest)
+        for (group, state), (number, oldest) in sorted(numbers.items())
+    ]
+
+
+def find(memory: Memory, query: Query, limit: int, after: str | None) -> Page:
+    """Return a page of matching tasks."""
+    if limit < 0:
+        raise InvalidInput(f"find: expected a limit from 0, found {limit}")
+    now = memory.tick()
+    records: list[Record] = []
+    for task_id in memory.index.after(after, memory.tasks, len(memory.tasks)):
+        if len(records) == limit:
+            return Page(records, records[-1].task.id if records else None)
+        entry = memory.tasks[task_id]
+        if _matches(entry, query, now):
+            records.append(entry.record(now))
+    return Page(records, None)
+
+
+def _matches(entry: Entry, query: Query, now: int) -> bool:
+    task = entry.task
+    group = query.group
+    return (
+        (group is None or task.group == group or (query.subgroups and covers(group, task.group)))
+        and (query.name is None or task.name == query.name)
+        and (query.states is None or entry.state_at(now) in query.states)
+        and (not query.labels or _has(task.labels, query.labels))
+    )
+
+
+def _has(labels: Mapping[str, Label], wanted: Mapping[str, Label]) -> bool:
+    # True equals 1 in Python; as labels they are different.
+    return all(
+        key in labels
+        and labels[key] == value
+        and isinstance(labels[key], bool) == isinstance(value, bool)
+        for key, value in wanted.items()
+    )
