@@ -3,7 +3,8 @@
 
 Needs Python 3.11 or newer and a package registry, nothing else. It makes an environment of its
 own in ``.tools/`` (the system's Python is not touched), installs nox there and hands over to it;
-``noxfile.py`` holds the rest. What follows the command goes to it: ``python3 dev.py test -- -k retry``.
+``noxfile.py`` holds the rest. What follows a command goes to what it runs:
+``python3 dev.py test -k retry`` gives ``-k retry`` to pytest.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 TOOLS = ROOT / ".tools"
@@ -35,7 +37,7 @@ installed either. One of them is needed to install from the package registry:
 
 
 def main(arguments: list[str]) -> int:
-    """Install nox if it is missing, then become it."""
+    """Install nox if it is missing, then become it; return only if that cannot be."""
     if sys.version_info < (3, 11):  # noqa: UP036 - the check is for whoever starts an older one
         print(
             f"dev.py: taskkit needs Python 3.11 or newer, and this is {sys.version.split()[0]}; "
@@ -51,12 +53,14 @@ def main(arguments: list[str]) -> int:
     if not installed() and not install():
         print(NO_INSTALLER, file=sys.stderr)
         return 1
-    session, _ = COMMANDS[arguments[0]]
-    rest = [argument for argument in arguments[1:] if argument != "--"]
+    return become_nox(COMMANDS[arguments[0]][0], arguments[1:])
+
+
+def become_nox(session: str, arguments: list[str]) -> NoReturn:
+    """Replace this process, so that Ctrl-C has one reader and the exit code is nox's own."""
     os.chdir(ROOT)
     sys.stdout.flush()
-    command = [str(TOOLS / "bin" / "python"), "-m", "nox", "--session", session, "--", *rest]
-    # This process becomes nox, so that Ctrl-C has one reader and the exit code is nox's own.
+    command = [str(TOOLS / "bin" / "python"), "-m", "nox", "--session", session, "--", *arguments]
     os.execve(command[0], command, registry_environment())
 
 

@@ -35,7 +35,9 @@ def select_pyenv_versions() -> None:
     """Let pyenv's shims answer for every version that pyenv has, not only for the chosen one."""
     pyenv = shutil.which("pyenv")
     if pyenv and "PYENV_VERSION" not in os.environ:
-        found = subprocess.run([pyenv, "versions", "--bare"], capture_output=True, text=True)
+        found = subprocess.run(
+            [pyenv, "versions", "--bare"], capture_output=True, text=True, check=False
+        )
         os.environ["PYENV_VERSION"] = ":".join(reversed(found.stdout.split())) or "system"
 
 
@@ -44,7 +46,9 @@ def is_installed(version: str) -> bool:
     if version == RUNNING:
         return True
     python = shutil.which(f"python{version}")
-    return bool(python) and subprocess.run([python, "-c", ""], capture_output=True).returncode == 0
+    if python is None:
+        return False
+    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
 select_pyenv_versions()
@@ -66,7 +70,7 @@ def install(session: nox.Session, *packages: str, groups: tuple[str, ...] = ()) 
 @nox.session
 def demo(session: nox.Session) -> None:
     """Run the link checker on two worker processes and a SQLite file."""
-    install(session, "packages/taskkit-core[cli]", "packages/taskkit-sql")
+    install(session, "packages/taskkit-core[demo]", "packages/taskkit-sql")
     # The workers finish what they run after Ctrl-C; nox would kill them after half a second.
     session.run("taskkit", "demo", *session.posargs, interrupt_timeout=60, terminate_timeout=30)
 
@@ -92,7 +96,9 @@ def tests(session: nox.Session, package: str) -> None:
         install(session, *PACKAGES.values(), groups=("test",))
         paths = ["packages/taskkit-sql/tests", "tests/contract"]
     else:
-        install(session, "packages/taskkit-core[cli,reload]", PACKAGES["sql"], groups=("test",))
+        install(
+            session, "packages/taskkit-core[cli,demo,reload]", PACKAGES["sql"], groups=("test",)
+        )
         paths = ["tests/acceptance", "docs", "README.md"]
     session.run("pytest", *paths, *session.posargs)
 
@@ -102,7 +108,7 @@ def coverage(session: nox.Session) -> None:
     """Run all tests once, in one environment, and report what they do not reach."""
     install(
         session,
-        "packages/taskkit-core[cli,reload]",
+        "packages/taskkit-core[cli,demo,reload]",
         PACKAGES["sql"],
         groups=("test", "coverage"),
     )
@@ -115,7 +121,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Look for faults that need no test to be seen."""
-    install(session, "packages/taskkit-core[cli,reload]", PACKAGES["sql"], groups=("lint",))
+    install(session, "packages/taskkit-core[cli,demo,reload]", PACKAGES["sql"], groups=("lint",))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
@@ -129,7 +135,9 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of the packages and of what their users write."""
-    install(session, "packages/taskkit-core[cli,reload]", PACKAGES["sql"], groups=("types", "test"))
+    install(
+        session, "packages/taskkit-core[cli,demo,reload]", PACKAGES["sql"], groups=("types", "test")
+    )
     typing_tests = [str(path) for path in sorted(ROOT.glob("packages/*/typing_tests"))]
     session.run("mypy", *SOURCES, "examples")
     for path in typing_tests:

@@ -10,7 +10,8 @@ from typing import Final, TypeAlias
 
 from taskkit.cli import values
 
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+# argparse has no public name for what add_subparsers returns.
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
 STATES: Final = ("waiting", "queued", "running", "succeeded", "failed", "lost", "cancelled")
 

@@ -17,7 +17,7 @@ def run(namespace: argparse.Namespace) -> int:
     """Run workers until they are told to stop."""
     app = namespace.app or os.environ.get("TASKKIT_APP")
     if not app:
-        raise InvalidSetting("expected a kit to work for: taskkit worker module:kit, or TASKKIT_APP")
+        raise InvalidSetting("which kit? taskkit worker module:kit -g mail=8, or set TASKKIT_APP")
     groups = _groups(namespace.groups)
     _log(namespace.log_level)
     kit = load_kit(app)
