@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Protocol
 
-from taskkit.task import Task
+from taskkit.task import NewTask, Task
 
 
 class TaskHandler(Protocol):
@@ -12,6 +15,12 @@ class TaskHandler(Protocol):
 
     A worker calls it from many threads at once.
     """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        encode_data = cls.__dict__.get("encode_data")
+        if isinstance(encode_data, FunctionType):
+            setattr(cls, "encode_data", _OnClassToo(encode_data))  # noqa: B010 - typed as a method
 
     def handle(self, task: Task) -> Any:
         """Do the work and return the result, which ``encode_result`` must be able to encode.
@@ -35,7 +44,10 @@ class TaskHandler(Protocol):
         ...
 
     def encode_data(self, group: str, task_name: str, data: Any) -> bytes:
-        """Encode the data of a task."""
+        """Encode the data of a task.
+
+        In a subclass it can be called on the class as well, for the data of schedule entries.
+        """
         ...
 
     def encode_result(self, task: Task, result: Any) -> bytes:
@@ -65,3 +77,36 @@ class Isolating(Protocol):
     def is_isolated(self, task: Task) -> bool:
         """Return whether the task must run in a killable child process."""
         ...
+
+
+class Completing(Protocol):
+    """A handler that knows more about a task than whoever put it by its name. Optional."""
+
+    def complete(self, task: NewTask) -> NewTask:
+        """Return the task with the handler's own options, such as a timeout, where it has none."""
+        ...
+
+
+class _OnClassToo:
+    """Makes ``encode_data`` callable on the class: ``Handler.encode_data(group, name, data)``.
+
+    Programs written for the original taskkit build their schedule entries like that, before they
+    have an instance. Whether ``self`` was given is told by its type: explicit calls of a base
+    class's method, ``Base.encode_data(self, …)``, work as ever.
+    """
+
+    def __init__(self, function: Callable[..., bytes]) -> None:
+        self._function = function
+
+    def __get__(self, instance: object, owner: type[Any]) -> Callable[..., bytes]:
+        function = self._function
+        if instance is not None:
+            return function.__get__(instance, owner)  # type: ignore[no-any-return]  # a bound method
+
+        @functools.wraps(function)
+        def encode_data(*args: Any, **kwargs: Any) -> bytes:
+            if "self" in kwargs or (args and isinstance(args[0], owner)):
+                return function(*args, **kwargs)
+            return function(owner(), *args, **kwargs)
+
+        return encode_data

@@ -1,0 +1,134 @@
+"""A function task with the options of its next calls: where arguments become tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar, cast
+
+from taskkit.convert import Moment, to_when
+from taskkit.errors import InvalidTask
+from taskkit.ids import new_id
+from taskkit.registry.options import Duration, to_seconds
+from taskkit.task import Label, NewTask
+
+if TYPE_CHECKING:
+    from taskkit.registry.function import FunctionTask
+    from taskkit.result import Result
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Arguments: TypeAlias = tuple[Any, ...] | Mapping[str, Any]
+"""The arguments of one call: positional ones, or keyword ones by name."""
+
+
+class Prepared(Generic[P, T]):
+    """A function task with options; made by ``options()``, never changed, used any number of times.
+
+    Its methods are those of ``FunctionTask``.
+    """
+
+    __slots__ = ("_eager", "_fields", "_function", "_within")
+
+    def __init__(
+        self,
+        function: FunctionTask[P, Any, T],
+        fields: Mapping[str, Any],
+        within: object | None = None,
+        *,
+        eager: bool = False,
+    ) -> None:
+        self._function = function
+        self._fields = fields
+        self._within = within
+        self._eager = eager
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result[T]:
+        """Put a task that calls the function with these arguments, and return its result."""
+        return self._put([self._new(args, kwargs)])[0]
+
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> Result[T]:
+        """Do what ``delay`` does, without blocking the event loop."""
+        return (await self._aput([self._new(args, kwargs)]))[0]
+
+    def delay_many(self, calls: Iterable[Arguments]) -> list[Result[T]]:
+        """Put a task for each call, all or none, in one round trip; return results in order."""
+        return self._put([self._new(*split(call)) for call in calls])
+
+    async def adelay_many(self, calls: Iterable[Arguments]) -> list[Result[T]]:
+        """Do what ``delay_many`` does, without blocking the event loop."""
+        return await self._aput([self._new(*split(call)) for call in calls])
+
+    def options(
+        self,
+        *,
+        due: Moment | None = None,
+        priority: int | None = None,
+        labels: Mapping[str, Label] | None = None,
+        within: object | None = None,
+        ttl: Duration | None = None,
+        timeout: Duration | None = None,
+        expires: Moment | None = None,
+        unique_key: str | None = None,
+        lock_key: str | None = None,
+        group: str | None = None,
+        eager: bool | None = None,
+    ) -> Prepared[P, T]:
+        """Return the same with these options changed too; see ``FunctionTask.options``."""
+        changed = {
+            "due": None if due is None else to_when("due", due),
+            "priority": priority,
+            "labels": None if labels is None else {**self._fields["labels"], **labels},
+            "ttl": None if ttl is None else to_seconds("ttl", ttl),
+            "timeout": None if timeout is None else to_seconds("timeout", timeout),
+            "expires": None if expires is None else to_when("expires", expires),
+            "unique_key": unique_key,
+            "lock_key": lock_key,
+            "group": group,
+        }
+        given = {name: value for name, value in changed.items() if value is not None}
+        return Prepared(
+            self._function,
+            {**self._fields, **given},
+            self._within if within is None else within,
+            eager=self._eager if eager is None else eager,
+        )
+
+    def _new(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NewTask:
+        function = self._function
+        data = function.codec.encode(args, kwargs)
+        fields = self._fields
+        if function.unique_key is not None or function.lock_key is not None:
+            fields = {**function.key_fields(data), **fields}
+        return NewTask(id=new_id(fields["group"]), data=data, **fields)
+
+    def _put(self, tasks: list[NewTask]) -> list[Result[T]]:
+        kit = self._function.registry.kit
+        if self._eager:
+            specs = [(task, True) for task in tasks]
+            return cast("list[Result[T]]", kit.initiate_tasks(*specs, within=self._within))
+        return cast("list[Result[T]]", kit.put_new(tasks, self._within))
+
+    async def _aput(self, tasks: list[NewTask]) -> list[Result[T]]:
+        if self._eager:
+            import asyncio
+
+            return await asyncio.to_thread(self._put, tasks)
+        kit = self._function.registry.kit
+        return cast("list[Result[T]]", await kit.aput_new(tasks, self._within))
+
+
+def split(call: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """Return positional and keyword arguments from a tuple (or list) or a dict.
+
+    Raises:
+        InvalidTask: it is neither, such as an argument that is not in a tuple.
+    """
+    if isinstance(call, Mapping):
+        return (), call
+    if isinstance(call, tuple | list):
+        return tuple(call), {}
+    raise InvalidTask(
+        "expected the arguments of a call as a tuple of positional or a dict of keyword ones, "
+        f"found {call!r:.200}: a single argument is ({call!r:.40},)"
+    )
