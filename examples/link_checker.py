@@ -386,11 +386,9 @@ def watch_live(kit: Kit) -> None:
     """Show the progress in a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    note = TextColumn("{task.fields[note]}")
-    with Progress(
-        TextColumn("[bold]{task.description}"),
-        *(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), note),
-    ) as progress:
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    notes = TextColumn("{task.fields[note]}")
+    with Progress(TextColumn("[bold]{task.description}"), *columns, notes) as progress:
         bars = {name: progress.add_task(name, total=None, note="") for name in ("files", "links")}
         done = False
         while not done:

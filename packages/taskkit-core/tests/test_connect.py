@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from taskkit import Kit, backends, connect
-from taskkit.connect import connect_url
+from taskkit.stores import connect_url
 from taskkit.errors import BrokenPlugin, InvalidSetting, TaskkitError, UnknownBackend
 
 

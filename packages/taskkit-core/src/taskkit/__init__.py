@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from taskkit.backend import Backend
     from taskkit.clock import Clock, ManualClock, SystemClock
-    from taskkit.connect import backends, connect
     from taskkit.context import TaskContext, current_task
     from taskkit.errors import (
         AttemptCancelled,
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
         ScheduleEntryDict,
     )
     from taskkit.specs import InitiateTaskArgs
+    from taskkit.stores import backends, connect
     from taskkit.task import State, Task
 
 __version__ = "0.3.0"
@@ -62,7 +62,6 @@ __version__ = "0.3.0"
 _HOMES = {
     "backend": ("Backend",),
     "clock": ("Clock", "ManualClock", "SystemClock"),
-    "connect": ("backends", "connect"),
     "context": ("TaskContext", "current_task"),
     "errors": (
         "AttemptCancelled",
@@ -105,6 +104,7 @@ _HOMES = {
         "ScheduleEntryDict",
     ),
     "specs": ("InitiateTaskArgs",),
+    "stores": ("backends", "connect"),
     "task": ("State", "Task"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from taskkit import operate, work
-from taskkit.connect import connect_url
+from taskkit.stores import connect_url
 from taskkit.convert import Moment
 from taskkit.eager import run_eagerly
 from taskkit.errors import InvalidSetting

@@ -44,7 +44,7 @@ def _stats_row(group: str, counts: dict[State, Count]) -> tuple[object, ...]:
 
 def backends(namespace: argparse.Namespace) -> int:
     """List the installed backends; none is imported."""
-    from taskkit.connect import backends as installed
+    from taskkit.stores import backends as installed
 
     plugins = installed().values()
     if namespace.json:

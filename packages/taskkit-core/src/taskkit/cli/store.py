@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @contextmanager
 def open_backend(namespace: argparse.Namespace) -> Iterator[Backend]:
     """Open the store that ``--url``, ``--app``, TASKKIT_URL or TASKKIT_APP names, in this order."""
-    from taskkit.connect import connect_url
+    from taskkit.stores import connect_url
 
     kit = find_kit(namespace)
     backend = connect_url(namespace.url) if kit is None else kit.backend
