@@ -58,7 +58,7 @@ def start(
 
     supervise(
         kit,
-        _check_processes(num_processes),
+        check_processes(num_processes),
         worker_settings(
             kit, num_worker_threads_per_group, schedule_entries, tzinfo, polling_interval, **options
         ),
@@ -100,7 +100,7 @@ def start_processes(
 
     return start_them(
         kit,
-        _check_processes(num_processes),
+        check_processes(num_processes),
         worker_settings(
             kit, num_worker_threads_per_group, schedule_entries, tzinfo, polling_interval, **options
         ),
@@ -182,7 +182,8 @@ def stop_import_here() -> None:
     stop()
 
 
-def _check_processes(count: int) -> int:
+def check_processes(count: int) -> int:
+    """Return a number of worker processes, or refuse it."""
     try:
         check_int("num_processes", count, 1, MAX_PROCESSES)
     except ValueError as error:

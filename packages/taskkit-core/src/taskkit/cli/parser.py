@@ -177,12 +177,10 @@ def _add_looking(commands: Subparsers) -> None:
     workers = _command(commands, "workers", "Look at workers.")
     verbs = workers.add_subparsers(title="commands", metavar="COMMAND")
     _add_json(_command(verbs, "list", "List the workers.", "stats:workers"))
-    schedules = _command(commands, "schedules", "Look at schedules.")
-    verbs = schedules.add_subparsers(title="commands", metavar="COMMAND")
-    _add_json(_command(verbs, "list", "List the entries added at run time.", "stats:schedules"))
 
 
 def _add_steering(commands: Subparsers) -> None:
+    _add_schedules(commands)
     groups = _command(commands, "groups", "Pause and resume groups.")
     verbs = groups.add_subparsers(title="commands", metavar="COMMAND")
     pause = _command(verbs, "pause", "Claim nothing more of groups.", "control:pause")
@@ -195,6 +193,25 @@ def _add_steering(commands: Subparsers) -> None:
     for parser in (pause, resume, shutdown):
         parser.add_argument("group", nargs="*", help="each with its subgroups")
         parser.add_argument("--all", action="store_true", help="all groups")
+
+
+def _add_schedules(commands: Subparsers) -> None:
+    schedules = _command(commands, "schedules", "List, pause and resume entries of schedules.")
+    verbs = schedules.add_subparsers(title="commands", metavar="COMMAND")
+    listing = _command(verbs, "list", "List a scheduler's entries.", "schedules:list_entries")
+    _add_json(listing)
+    pause = _command(verbs, "pause", "Let ticks pass without tasks.", "schedules:pause")
+    resume = _command(verbs, "resume", "Let an entry go on.", "schedules:resume")
+    remove = _command(verbs, "remove", "Remove an entry added at run time.", "schedules:remove")
+    for parser in (pause, resume, remove):
+        parser.add_argument("key")
+    for parser in (listing, pause, resume, remove):
+        parser.add_argument(
+            "--scheduler",
+            default="stored",
+            metavar="NAME",
+            help="default: stored, which runs what was added at run time",
+        )
 
 
 def _add_db(commands: Subparsers) -> None:

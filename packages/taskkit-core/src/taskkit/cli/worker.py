@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import Any
 
-from taskkit.cli.store import load_kit
+from taskkit.cli.store import load
 from taskkit.errors import InvalidSetting
 from taskkit.settings import Slots
 
@@ -20,12 +20,21 @@ def run(namespace: argparse.Namespace) -> int:
         raise InvalidSetting("which kit? taskkit worker module:kit -g mail=8, or set TASKKIT_APP")
     groups = _groups(namespace.groups)
     _log(namespace.log_level)
-    kit = load_kit(app)
-    kit.start(
-        namespace.processes,
-        groups,
+    # Loaded here for its settings, and to tell of mistakes at once. The workers load it by name:
+    # so they need no pickle of it, and after a change of the code they load the new code.
+    kit = load(app)
+
+    from taskkit.work import check_processes, worker_settings
+    from taskkit.worker.launch import KitReference
+    from taskkit.worker.supervisor import supervise
+
+    supervise(
+        KitReference(app, namespace.discover),
+        check_processes(namespace.processes),
+        worker_settings(kit, groups, **_settings(namespace)),
         start_method=namespace.start_method,
-        **_settings(namespace),
+        log_level=namespace.log_level,
+        reload=namespace.reload,
     )
     return 0
 
@@ -58,5 +67,5 @@ def _log(level: str) -> None:
     import logging
 
     logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s"
+        level=level.upper(), format="%(asctime)s %(levelname)s %(process)d %(name)s %(message)s"
     )

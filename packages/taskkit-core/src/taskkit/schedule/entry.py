@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, Final, NotRequired, TypeAlias, TypedDict
+from typing import Any, Final, TypeAlias, TypedDict
 
 from taskkit.errors import InvalidInput, InvalidSchedule
 from taskkit.limits import (
@@ -89,20 +89,24 @@ class ScheduleEntry:
         return "earliest" if isinstance(policy, OnlyEarliest) else policy
 
 
-class ScheduleEntryDict(TypedDict):
-    """A ``ScheduleEntry`` as a dict, with its data *not* encoded: the kit does that."""
-
+# Two classes, because NotRequired is not seen at run time where annotations are text.
+class _Required(TypedDict):
     key: str
     schedule: Schedule
     group: str
     name: str
     data: Any
-    result_ttl: NotRequired[float | None]
-    missed: NotRequired[Missed | None]
-    priority: NotRequired[int]
-    timeout: NotRequired[float | None]
-    labels: NotRequired[Mapping[str, Label]]
-    paused: NotRequired[bool]
+
+
+class ScheduleEntryDict(_Required, total=False):
+    """A ``ScheduleEntry`` as a dict, with its data *not* encoded: the kit does that."""
+
+    result_ttl: float | None
+    missed: Missed | None
+    priority: int
+    timeout: float | None
+    labels: Mapping[str, Label]
+    paused: bool
 
 
 ScheduleEntryCompat: TypeAlias = ScheduleEntry | ScheduleEntryDict
