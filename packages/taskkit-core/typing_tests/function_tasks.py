@@ -2,6 +2,8 @@
 
 Each ``type: ignore`` is an error that must be found: one that is not needed is itself an error.
 """
+# Declarations for type checkers, part of no package:
+# ruff: noqa: ARG002, ARG005, D102, D103, INP001
 # pyright: reportUnnecessaryTypeIgnoreComment=true
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ class TaskHandler(Protocol):
     A worker calls it from many threads at once.
     """
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
         encode_data = cls.__dict__.get("encode_data")
         if isinstance(encode_data, FunctionType):
             setattr(cls, "encode_data", _OnClassToo(encode_data))  # noqa: B010 - typed as a method

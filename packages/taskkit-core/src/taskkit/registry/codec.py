@@ -23,13 +23,29 @@ from taskkit.registry.structs import NOT_TEXT, Field, Structs
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
-# Sets have no order: without one, equal arguments would give different bytes in each process.
-_encoder: Final = msgspec.json.Encoder(enc_hook=to_plain, order="deterministic")
+_encoder: Final = msgspec.json.Encoder(enc_hook=to_plain)
 
 
-def encode(value: Any) -> bytes:
-    """Return a value as JSON: the same bytes for equal values, whatever the order of a set."""
-    return _encoder.encode(value)
+def canonical(value: Any) -> bytes:
+    """Return a value as the one JSON that all values equal to it have.
+
+    Raises:
+        TypeError: it holds a set whose items have no order among each other.
+    """
+    # First plain, then sorted: the encoder alone sorts only dicts whose keys are text already.
+    plain = msgspec.to_builtins(value, enc_hook=to_plain, str_keys=True, order="deterministic")
+    return msgspec.json.encode(_whole(plain), order="sorted")
+
+
+def _whole(plain: Any) -> Any:
+    """Return plain data with 1.0 as 1, which it equals: a default may be the one or the other."""
+    if isinstance(plain, float):
+        return int(plain) if plain.is_integer() else plain
+    if isinstance(plain, dict):
+        return {key: _whole(item) for key, item in plain.items()}
+    if isinstance(plain, list | tuple):
+        return [_whole(item) for item in plain]
+    return plain
 
 
 class ArgumentCodec:

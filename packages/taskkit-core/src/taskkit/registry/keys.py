@@ -57,9 +57,12 @@ def readable_key(name: str, values: dict[str, Any]) -> str:
 
     It is readable where it is short, so that whoever looks for what holds a task back sees it.
     """
-    from taskkit.registry.codec import encode
+    from taskkit.registry.codec import canonical
 
-    text = name + encode(values).decode()
+    try:
+        text = name + canonical(values).decode()
+    except TypeError as error:
+        raise InvalidTask(f"task {name!r}: no key can be made of its arguments: {error}") from error
     if len(text) <= MAX_KEY_LENGTH and text.isprintable():
         return text
     return f"{name[:_NAME_IN_DIGEST]}#{sha256(text.encode()).hexdigest()}"

@@ -24,7 +24,10 @@ class Parameters:
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name = name
-        self.signature = inspect.signature(function)
+        try:
+            self.signature = inspect.signature(function)
+        except ValueError as error:  # some that are written in C do not tell
+            raise InvalidTask(f"task {name!r}: {error}: wrap it in a function") from error
         self.all: tuple[Parameter, ...] = tuple(self.signature.parameters.values())
         self.wire_names = tuple(_SPREAD.get(p.kind, p.name) for p in self.all)
         self.positional = all(p.kind in _BY_POSITION for p in self.all)

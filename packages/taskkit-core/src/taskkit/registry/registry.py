@@ -149,9 +149,16 @@ class TaskRegistry:
         return iter(self._table.functions)
 
     def _add(self, function: Any, options: dict[str, Any]) -> AnyFunctionTask:
-        if not callable(function) or not hasattr(function, "__qualname__"):
+        if isinstance(function, FunctionTask):
+            raise InvalidTask(
+                f"{function.name!r} is a task already: to have it in another registry as well, "
+                "include() the first one there"
+            )
+        if isinstance(function, type) or not hasattr(function, "__qualname__"):
             raise InvalidTask(f"task: expected a function, found {function!r}")
-        name = options.pop("name", None) or default_name(function)
+        name = options.pop("name", None)
+        if name is None:
+            name = default_name(function)
         added: AnyFunctionTask = FunctionTask(self, function, TaskOptions(name=name, **options))
         self._table.add(added)
         return added
