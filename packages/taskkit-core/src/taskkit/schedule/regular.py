@@ -77,14 +77,14 @@ def _values(name: str, value: object, low: int, high: int) -> tuple[int, ...]:
     if value is None or value == "*":
         return tuple(range(low, high + 1))
     given = value if isinstance(value, Collection) and not isinstance(value, str) else [value]
-    numbers = {
+    numbers = [
         each
         for each in given
         if isinstance(each, int) and not isinstance(each, bool) and low <= each <= high
-    }
-    if not given or len(numbers) < len(set(given)):
+    ]
+    if not given or len(numbers) < len(given):
         raise InvalidSchedule(
             f"{name}: expected '*', a whole number from {low} to {high} or a set of such, "
             f"found {value!r}"
         )
-    return tuple(sorted(numbers))
+    return tuple(sorted(set(numbers)))
