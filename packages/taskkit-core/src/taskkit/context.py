@@ -38,7 +38,9 @@ class TaskContext:
         "claim",
         "deadline",
         "interrupted",
+        "killable",
         "open",
+        "overdue",
         "relay",
         "thread",
         "worker_id",
@@ -59,8 +61,11 @@ class TaskContext:
         self.interrupted: Interruption | None = None
         self.abandoned = False
         self.open = False
-        # When the worker looks at this attempt again, on the monotonic clock.
+        # When the worker looks at this attempt again, on the monotonic clock; overdue when it has
+        # done so once.
         self.deadline: float | None = None
+        self.overdue = False
+        self.killable = False
 
     @property
     def task(self) -> Task:

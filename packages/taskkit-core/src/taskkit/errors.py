@@ -54,6 +54,13 @@ class OutsideTask(InvalidInput, LookupError):
     """``current_task()`` was called where no task is being handled."""
 
 
+# ---- workers
+
+
+class WorkerStartFailed(TaskkitError):
+    """Worker processes cannot start; the message tells the error that they end with."""
+
+
 # ---- answers
 
 

@@ -74,9 +74,10 @@ def absorb(context: TaskContext) -> None:
 
 
 def _deliver(context: TaskContext, error: Interruption, first: bool, hard: bool) -> None:
-    if context.relay is not None and (first or hard):
-        context.relay(error, hard)
-    if context.thread is not None and first:
+    if context.relay is not None:
+        if first or hard:
+            context.relay(error, hard)
+    elif context.thread is not None and first:
         _raise_in(context.thread, error)
 
 
