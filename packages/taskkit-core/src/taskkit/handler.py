@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from taskkit.task import NewTask, Task
 
@@ -16,11 +16,13 @@ class TaskHandler(Protocol):
     A worker calls it from many threads at once.
     """
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        encode_data = cls.__dict__.get("encode_data")
-        if isinstance(encode_data, FunctionType):
-            setattr(cls, "encode_data", _OnClassToo(encode_data))  # noqa: B010 - typed as a method
+    if not TYPE_CHECKING:  # type checkers would ask it of every handler, as part of the protocol
+
+        def __init_subclass__(cls, **options: Any) -> None:
+            super().__init_subclass__(**options)
+            encode_data = cls.__dict__.get("encode_data")
+            if isinstance(encode_data, FunctionType):
+                cls.encode_data = _OnClassToo(encode_data)
 
     def handle(self, task: Task) -> Any:
         """Do the work and return the result, which ``encode_result`` must be able to encode.
