@@ -9,8 +9,12 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
+import pytest
 from sybil import Sybil
 from sybil.example import Example
+from sybil.integration.pytest import SybilItem
+from sybil.integration.pytest import SybilItem
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 
@@ -31,9 +35,29 @@ def leave_folder(namespace: dict[str, object]) -> None:
     namespace["_folder"].cleanup()  # type: ignore[attr-defined]  # enter_folder put it there
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the blocks back in the order of the page, whatever shuffled the tests: they build on it."""
+    places = [place for place, item in enumerate(items) if isinstance(item, SybilItem)]
+    blocks = sorted(
+        (items[place] for place in places), key=lambda item: (item.path, item.example.line)
+    )
+    for place, block in zip(places, blocks, strict=True):
+        items[place] = block
+
+
 pytest_collect_file = Sybil(
     parsers=[CodeBlockParser(language="python", evaluator=run_block), SkipParser()],
     patterns=["*.md"],
     setup=enter_folder,
     teardown=leave_folder,
 ).pytest()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Other tests run in random order; a page is read from top to bottom.
+    places = [index for index, item in enumerate(items) if isinstance(item, SybilItem)]
+    blocks = sorted((items[i] for i in places), key=lambda item: (item.path, item.example.line))
+    for index, block in zip(places, blocks, strict=True):
+        items[index] = block
