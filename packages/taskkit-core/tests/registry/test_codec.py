@@ -323,9 +323,14 @@ def test_the_word_null_is_no_nan():
     assert back(identity(list[str | None]), ["null", None]) == ["null", None]
 
 
+def test_an_object_of_a_type_that_nobody_can_write_is_refused_with_its_name():
+    with pytest.raises(InvalidTask, match=r"argument 'value': .*Sender cannot be written as JSON"):
+        sent(identity(Sender), Sender())
+
+
 @pytest.mark.parametrize("value", ["\ud800", 10**5000], ids=["lone surrogate", "long number"])
 def test_what_cannot_be_written_is_refused(value):
-    with pytest.raises(InvalidTask):
+    with pytest.raises(InvalidTask, match="argument 'value'"):
         sent(identity(type(value)), value)
     with pytest.raises(InvalidTask, match=rf"result of type builtins.{type(value).__name__}"):
         back(identity(type(value)), value)

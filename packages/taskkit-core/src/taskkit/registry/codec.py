@@ -88,12 +88,15 @@ class ArgumentCodec:
                 self._check_loose(wire, given[wire])
         try:
             checked = self._structs.check(given, typed=self._typed)
-            data = _encoder.encode(checked)
-            if self._typed:
-                # An object of the right class can hold anything: only reading it back tells.
-                self._structs.read(data)
         except Exception as error:
             raise self._refused(error) from error
+        try:
+            data = _encoder.encode(checked)
+        except Exception as error:
+            raise self._unwritable(given, error) from error
+        if self._typed:
+            # An object of the right class can hold anything: only reading it back tells.
+            self._read(data)
         # The codec writes NaN as null: where there is no null there was no NaN to look for.
         if b"null" in data and (at := _where_non_finite(checked)) is not None:
             raise self._refused(
@@ -140,6 +143,15 @@ class ArgumentCodec:
                 f"annotate the parameter with its type - at `$.{wire}`"
             )
             raise self._refused(ValueError(text)) from error
+
+    def _unwritable(self, given: Mapping[str, Any], error: Exception) -> InvalidTask:
+        """Return an error that names the argument that the encoder stumbled over."""
+        for wire, value in given.items():
+            try:
+                _encoder.encode(value)
+            except Exception as found:  # noqa: BLE001 - whatever it is, it becomes the message
+                return self._refused(ValueError(f"{found} - at `$.{wire}`"))
+        return self._refused(error)
 
     def _refused(self, error: Exception) -> InvalidTask:
         return refused_argument(self._name, error, self._spread)

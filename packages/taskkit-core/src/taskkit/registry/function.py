@@ -119,19 +119,11 @@ class FunctionTask(Generic[P, R, T]):
     ) -> Prepared[P, T]:
         """Return the task with other options than it declares, to ``delay`` with.
 
-        Args:
-            due: When it may be claimed: a datetime (a naive one is local time), or a timedelta or
-                seconds from now by the store's clock.
-            priority: −100 … 100; among due tasks of the group the higher goes first.
-            labels: Added to the declared ones.
-            within: The caller's open transaction; the task exists if and only if it commits.
-            ttl: For how long it is kept after it finished.
-            timeout: What one attempt may take.
-            expires: Not claimed before this moment, it becomes cancelled.
-            unique_key: Takes the place of the key that ``unique`` would make.
-            lock_key: Takes the place of the key that ``lock`` would make.
-            group: Another group, such as a subgroup of its own.
-            eager: Run it here and now instead; its outcome is recorded.
+        ``due``, ``priority``, ``ttl``, ``timeout``, ``expires`` and ``eager`` are as for
+        ``Kit.initiate_task``, and seconds may be a timedelta. ``labels`` are added to the declared
+        ones; ``unique_key`` and ``lock_key`` take the place of the keys that ``unique`` and
+        ``lock`` make; ``group`` is another group, such as a subgroup of the declared one. With
+        ``within``, the caller's open transaction, the task exists if and only if that commits.
         """
         return self._prepared.options(
             due=due,
