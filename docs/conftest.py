@@ -10,10 +10,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-import pytest
 from sybil import Sybil
 from sybil.example import Example
-from sybil.integration.pytest import SybilItem
 from sybil.integration.pytest import SybilItem
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
@@ -33,17 +31,6 @@ def enter_folder(namespace: dict[str, object]) -> None:
 def leave_folder(namespace: dict[str, object]) -> None:
     os.chdir(str(namespace["_before"]))
     namespace["_folder"].cleanup()  # type: ignore[attr-defined]  # enter_folder put it there
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the blocks back in the order of the page, whatever shuffled the tests: they build on it."""
-    places = [place for place, item in enumerate(items) if isinstance(item, SybilItem)]
-    blocks = sorted(
-        (items[place] for place in places), key=lambda item: (item.path, item.example.line)
-    )
-    for place, block in zip(places, blocks, strict=True):
-        items[place] = block
 
 
 pytest_collect_file = Sybil(
