@@ -570,3 +570,11 @@ def test_retry_rules_stand_in_the_declaration(tasks):
 
     assert function.declared.retry == exponential(1)
     assert tasks.functions[function.name].group == "default"
+
+
+def test_they_show_what_they_are(tasks):
+    @tasks.task(name="send", group="mail")
+    def function() -> None: ...
+
+    assert repr(function) == "<task 'send' of group 'mail'>"
+    assert repr(tasks) == "<TaskRegistry of 1 tasks>"
