@@ -1,0 +1,20 @@
+"""The plugin that ``taskkit.connect`` finds under the entry points ``sql`` and ``sqlite``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from taskkit.plugins import hookimpl
+
+if TYPE_CHECKING:
+    from taskkit.backend import Backend
+    from taskkit.clock import Clock
+
+
+@hookimpl
+def taskkit_open(url: str | None, options: Mapping[str, Any], clock: Clock | None) -> Backend:
+    """Return a backend for the URL; nothing is connected before its first use."""
+    from taskkit_sql.backend import SqlBackend
+
+    return SqlBackend(url, clock=clock, **options)

@@ -1,0 +1,1 @@
+"""The hot path, and every transition of a task."""

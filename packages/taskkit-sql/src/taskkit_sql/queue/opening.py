@@ -1,0 +1,75 @@
+"""When more becomes claimable by itself, so that a worker need not ask until then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from taskkit.groups import covers
+from taskkit_sql.dialects import Dialect
+from taskkit_sql.engine import Transaction
+from taskkit_sql.queue.turns import Want, ranges
+
+_LOOKED_AT: Final = 1000
+"""Waiting tasks of any group among which the soonest of a want's subgroups is looked for.
+
+Beyond that the answer is a lower bound: the worker comes back early and looks again, which costs
+less than to walk through a million tasks of others in every claim.
+"""
+
+
+class Opening:
+    """Finds the instant for one claim."""
+
+    def __init__(self, dialect: Dialect, transaction: Transaction) -> None:
+        self._hot = dialect
+        self._cursor = transaction.cursor
+        self._now = transaction.now
+        self._soonest: list[tuple[int, str]] | None = None
+
+    def of(self, wants: Sequence[Want], pauses: Mapping[str, int | None]) -> int | None:
+        """Return the earliest instant, None if nothing is to come."""
+        found: list[int] = []
+        for want in wants:
+            found.extend(self._waiting(want))
+            found.extend(self._paused(want, pauses))
+        return min(found, default=None)
+
+    def _waiting(self, want: Want) -> Iterator[int]:
+        if not want.ranges:
+            return
+        due = self._hot.first_waiting_of_group(self._cursor, want.name)
+        if due is not None:
+            yield due
+        low, high = want.ranges[1]
+        if self._hot.next_waiting_group(self._cursor, low, high) is None:
+            return
+        soonest = self._look()
+        for due, group in soonest:
+            if low <= group < high and want.past(group) is None:
+                yield due
+                return
+        if len(soonest) == _LOOKED_AT:
+            yield soonest[-1][0]
+
+    def _look(self) -> list[tuple[int, str]]:
+        if self._soonest is None:
+            self._soonest = self._hot.soonest(self._cursor, _LOOKED_AT)
+        return self._soonest
+
+    def _paused(self, want: Want, pauses: Mapping[str, int | None]) -> Iterator[int]:
+        for group, until in pauses.items():
+            if until is None or until <= self._now:
+                continue
+            if covers(group, want.name):
+                name = want.name
+            elif covers(want.name, group):
+                name = group
+            else:
+                continue
+            for low, high in ranges(name):
+                if self._hot.next_ready_group(self._cursor, low, high) is not None:
+                    yield until
+            due = self._hot.first_waiting_of_group(self._cursor, name)
+            if due is not None:
+                yield max(until, due)

@@ -1,0 +1,219 @@
+"""How waiting threads learn that something may be claimable, or that a task is over.
+
+Within a process a commit tells them directly. For other processes one thread watches the store:
+SQLite's ``data_version`` changes with every commit of another connection and costs a few
+microseconds to read; only then is it worth a look whether the commit concerns anybody. It runs
+only while somebody waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import sqlalchemy as sa
+
+from taskkit.clock import Clock, ManualClock, monotonic, sleep
+from taskkit.errors import BackendError
+from taskkit_sql import reading
+from taskkit_sql.engine import Transaction, cursor_of
+from taskkit_sql.store import Store
+
+_IDLE_SECONDS: Final = 0.012
+_BUSY_SECONDS: Final = 0.003
+"""Between two looks; the second for a moment after something has happened."""
+_BUSY_FOR_SECONDS: Final = 0.03
+_LINGER_SECONDS: Final = 5.0
+"""How long the thread stays without anybody waiting: a claimer is soon back."""
+_AFTER_ERROR_SECONDS: Final = 0.5
+
+_log = logging.getLogger("taskkit.sql.wakeup")
+
+
+class Wakeup:
+    """The waiting room of one backend."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._closed = False
+        self._reset()
+        store.database.forked.append(self._reset)
+        store.database.committed = self._committed
+        _listen(store.database.clock, self)
+
+    def _reset(self) -> None:
+        self._changed = threading.Condition()
+        self._news = 0
+        self._known = 0
+        """The newest count of wakes that waiting threads have been told of."""
+        self._waiting = 0
+        self._awaited: dict[str, list[threading.Event]] = {}
+        self._thread: threading.Thread | None = None
+        self._claimed = threading.local()
+
+    # ---- telling
+
+    def claimed(self, wakes: int) -> None:
+        """Remember what the store's count of wakes was when this thread claimed."""
+        self._claimed.wakes = wakes
+
+    def tell(self) -> None:
+        """Wake everyone: something may be claimable, or over."""
+        with self._changed:
+            self._news += 1
+            self._changed.notify_all()
+            events = [event for waiting in self._awaited.values() for event in waiting]
+        for event in events:
+            event.set()
+
+    def _committed(self, transaction: Transaction, wakes: int | None) -> None:
+        if wakes is not None:
+            with self._changed:
+                self._news += 1
+                # Whoever wakes now claims after this commit and all before it.
+                self._known = max(self._known, wakes)
+                self._changed.notify_all()
+        if self._awaited and transaction.finished:
+            self._over(transaction.finished)
+
+    def _over(self, ids: Iterable[str]) -> None:
+        with self._changed:
+            events = [event for task_id in ids for event in self._awaited.get(task_id, ())]
+        for event in events:
+            event.set()
+
+    def close(self) -> None:
+        """Wake everyone for good."""
+        self._closed = True
+        self.tell()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=5)
+
+    # ---- waiting
+
+    def wait(self, timeout: float) -> bool:
+        """Block until something may be claimable; return whether that was so."""
+        deadline = monotonic() + timeout
+        with self._changed:
+            news = self._news
+        # A put may have slipped in between this thread's claim and now.
+        wakes = self._wakes()
+        if wakes != getattr(self._claimed, "wakes", wakes):
+            self._claimed.wakes = wakes
+            return True
+        with self._changed:
+            self._watch(wakes)
+            try:
+                return self._changed.wait_for(
+                    lambda: self._news != news or self._closed, max(0.0, deadline - monotonic())
+                )
+            finally:
+                self._waiting -= 1
+
+    def wait_done(self, task_id: str, timeout: float) -> bool:
+        """Block until a task is finished or gone; return whether it is."""
+        event = threading.Event()
+        deadline = monotonic() + timeout
+        wakes = self._wakes()
+        with self._changed:
+            self._awaited.setdefault(task_id, []).append(event)
+            self._watch(wakes)
+        try:
+            # After entering, so that an end in between is not missed.
+            while task_id not in reading.is_over(self._store, [task_id]):
+                if self._closed or not event.wait(max(0.0, deadline - monotonic())):
+                    return False
+                event.clear()
+            return True
+        finally:
+            with self._changed:
+                self._waiting -= 1
+                self._awaited[task_id].remove(event)
+                if not self._awaited[task_id]:
+                    del self._awaited[task_id]
+
+    def _wakes(self) -> int:
+        row = self._store.tables.store
+        with self._store.database.read() as connection:
+            return int(connection.execute(sa.select(row.c.wakes)).scalar_one())
+
+    # ---- watching
+
+    def _watch(self, wakes: int) -> None:
+        """Count one who waits, and see to it that the thread runs; the lock is held."""
+        self._waiting += 1
+        self._changed.notify_all()
+        if self._thread is None and not self._closed:
+            self._known = wakes
+            self._thread = threading.Thread(
+                target=self._run, name="taskkit-sql-wakeup", daemon=True
+            )
+            self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                with self._store.database.reading() as connection:
+                    self._look(connection)
+                return
+            except BackendError:
+                if self._closed:
+                    return
+                _log.warning("cannot watch the store; trying again", exc_info=True)
+                # Nobody can say what was missed.
+                self.tell()
+                sleep(_AFTER_ERROR_SECONDS)
+
+    def _look(self, connection: sa.Connection) -> None:
+        """Watch the store until nobody has waited for a while."""
+        dialect, cursor = self._store.dialect, cursor_of(connection)
+        # -1: what was committed before the first look counts as a change.
+        version, happened = -1, monotonic()
+        while self._is_wanted():
+            found = dialect.change(cursor)
+            if found != version:
+                version, happened = found, monotonic()
+                self._inspect(dialect.store(cursor)[1])
+            busy = monotonic() - happened < _BUSY_FOR_SECONDS
+            sleep(_BUSY_SECONDS if busy else _IDLE_SECONDS)
+
+    def _inspect(self, wakes: int) -> None:
+        """See whom a commit concerns."""
+        with self._changed:
+            if wakes != self._known:
+                self._known = wakes
+                self._news += 1
+                self._changed.notify_all()
+            awaited = list(self._awaited)
+        if awaited:
+            self._over(reading.is_over(self._store, awaited))
+
+    def _is_wanted(self) -> bool:
+        with self._changed:
+            if not self._waiting and not self._closed:
+                self._changed.wait_for(lambda: self._waiting or self._closed, _LINGER_SECONDS)
+            if self._waiting and not self._closed:
+                return True
+            self._thread = None
+            return False
+
+
+def _listen(clock: Clock, wakeup: Wakeup) -> None:
+    """Wake everyone whenever a clock is moved by hand."""
+    if isinstance(clock, ManualClock):
+        # A clock outlives many backends: it must not keep them.
+        reference = weakref.ref(wakeup)
+        clock.listen(_teller(reference))
+
+
+def _teller(reference: weakref.ref[Wakeup]) -> Callable[[], None]:
+    def tell() -> None:
+        wakeup = reference()
+        if wakeup is not None:
+            wakeup.tell()
+
+    return tell
