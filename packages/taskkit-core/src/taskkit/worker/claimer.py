@@ -60,6 +60,7 @@ class Claimer:
         ledger: Holds what is claimed.
         settings: Poll interval, heartbeat.
         patience: For a store that does not answer.
+        listener: Waits for the store.
         settle: Takes releases.
         on_dead: Called when a claim's answer says that the worker is not alive.
         on_dry: Called while there is nothing to claim and nothing runs; returns how many seconds
@@ -74,6 +75,7 @@ class Claimer:
         ledger: Ledger,
         settings: WorkerSettings,
         patience: Patience,
+        listener: Listener,
         settle: Callable[[Settlement], object],
         on_dead: Callable[[], object],
         on_dry: Callable[[], float] | None,
@@ -84,6 +86,7 @@ class Claimer:
         self._ledger = ledger
         self._settings = settings
         self._patience = patience
+        self.listener = listener
         self._settle = settle
         self._on_dead = on_dead
         self._on_dry = on_dry
@@ -93,7 +96,6 @@ class Claimer:
         self._heard = False
         self._ending = False
         self._handing = threading.Lock()
-        self.listener: Listener
         self._thread = threading.Thread(target=self._run, name="taskkit-claimer", daemon=True)
 
     def start(self) -> None:
@@ -142,9 +144,7 @@ class Claimer:
             for post in self._posts.values():
                 post.dry = False
         excluding = self.excluding
-        posts = [
-            post for group, post in self._posts.items() if not covered(group, by=excluding)
-        ]
+        posts = [post for group, post in self._posts.items() if not covered(group, by=excluding)]
         self._give_back_overdue(now)
         wants = self._wants(posts, now)
         if wants:
@@ -230,9 +230,8 @@ class Claimer:
         dry = [post.slots.group for post in posts if post.dry]
         if dry and not self.listener.groups:
             poll = self._settings.poll
-            self.listener.listen(
-                dry, poll if len(dry) == len(posts) else min(poll, HALF_HEARD)
-            )
+            wait = poll if len(dry) == len(posts) else min(poll, HALF_HEARD)
+            self.listener.listen(dry, wait, self.heard)
 
     def _next_look(self, posts: Sequence[_Post], now: float) -> float:
         listening = self.listener.groups

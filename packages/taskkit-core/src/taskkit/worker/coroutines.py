@@ -51,11 +51,13 @@ class CoroutineSlots:
         self._threads = ThreadSlots(group, count, replace(station, hungry=self._thread_is_free))
 
     def hand(self, claims: Sequence[Claim]) -> None:
+        """Let these claims be run, in this order, as slots become free."""
         self._handed += len(claims)
         self._backlog.extend(claims)
         self._loop.call(self._fill)
 
     def take_back(self) -> list[Claim]:
+        """Return the claims that no slot has taken yet; they will not be run."""
         claims: list[Claim] = []
         try:
             while True:
@@ -69,19 +71,24 @@ class CoroutineSlots:
         return claims + passed
 
     def ready(self) -> int:
+        """Return how many claims lie ready for a free slot."""
         return len(self._backlog)
 
     def outstanding(self) -> int:
+        """Return how many claims are ready or running."""
         return self._handed - self._withdrawn - self.work()[0]
 
     def work(self) -> tuple[int, float]:
+        """Return how many claims were ever finished, and how many seconds they took."""
         done, busy = self._threads.work()
         return self._done + done, self._busy + busy
 
     def contexts(self) -> list[TaskContext]:
+        """Return the attempts that are running."""
         return [*self._running.copy(), *self._threads.contexts()]
 
     def replace(self, context: TaskContext) -> bool:
+        """Give up the slot in which this abandoned attempt is stuck, and open another."""
         with self._lock:
             if context.thread is None:
                 found = self._running.pop(context, self) is not self
@@ -93,6 +100,7 @@ class CoroutineSlots:
         return found
 
     def stack(self, context: TaskContext) -> str:
+        """Return where the code of an attempt is at this moment, as text."""
         if context.thread is not None:
             return self._threads.stack(context)
         task = self._running.get(context)
@@ -102,6 +110,7 @@ class CoroutineSlots:
         return f"the loop's thread:\n{where}the coroutine: {waiting}"
 
     def stop(self) -> None:
+        """Let the slots end once they have nothing more to run."""
         self._threads.stop()
 
     def _thread_is_free(self) -> None:

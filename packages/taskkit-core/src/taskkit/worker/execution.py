@@ -154,9 +154,7 @@ class Execution:
         elif outcome is Outcome.FAIL and hooks.on_failure:
             hooks.failed(claim, failure)
 
-    def _run_wrapped(
-        self, claim: Claim, context: TaskContext, handle: Callable[[], Any]
-    ) -> Any:
+    def _run_wrapped(self, claim: Claim, context: TaskContext, handle: Callable[[], Any]) -> Any:
         with ExitStack() as stack:
             for manager in self._hooks.handling(claim):
                 if isinstance(manager, AbstractContextManager):
@@ -244,7 +242,7 @@ class Execution:
             check_instant("retry interval", due)
         except (DiscardTask, *INTERRUPTIONS):
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - a rule is the user's code, and this one is broken
             _log.exception("%s: its retry rule raised; retrying all the same", task.id)
             return After((task.retry_count + 1) * SECOND)
         return due

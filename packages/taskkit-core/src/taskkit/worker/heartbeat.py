@@ -57,7 +57,7 @@ class Pulse:
         self._on_dead = on_dead
         self._registered = False
         self._wake = threading.Event()
-        self._ending = False
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="taskkit-heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -73,23 +73,26 @@ class Pulse:
         self._thread.start()
 
     def hasten(self) -> None:
-        """Send the next heartbeat now. Only for a worker that has learned it is not alive: the
-        store takes back what two heartbeats do not name, however close they are."""
+        """Send the next heartbeat now.
+
+        Only for a worker that has learned it is not alive: the store takes back what two
+        heartbeats do not name, however close they are.
+        """
         self._wake.set()
 
     def end(self, timeout: float) -> None:
         """Send no more heartbeats."""
-        self._ending = True
+        self._ended.set()
         self._wake.set()
         if self._thread.ident is not None:
             self._thread.join(timeout)
 
     def _run(self) -> None:
         wait = self._interval if self._registered else 0.0
-        while not self._ending:
+        while not self._ended.is_set():
             self._wake.wait(wait)
             self._wake.clear()
-            if self._ending:
+            if self._ended.is_set():
                 return
             began = monotonic()
             try:
@@ -115,15 +118,18 @@ class Pulse:
         answer = self._backend.heartbeat(
             self._info.id, micros(self._lease), ledger.beat(), progress
         )
-        if self._ending:
-            return  # the worker may have retired while this was under way
         if not answer.alive:
-            _log.warning("the lease had run out; dropping what was running and registering again")
-            self._registered = False
-            self._on_dead()
-            self._register()
+            self._revive()
             return
         # Counted from before the call: the store cannot have renewed it earlier.
         ledger.extend(began + self._lease)
         ledger.sent(progress)
         self._on_answer(answer)
+
+    def _revive(self) -> None:
+        if self._ended.is_set():
+            return  # the worker has retired while its last heartbeat was under way
+        _log.warning("the lease had run out; dropping what was running and registering again")
+        self._registered = False
+        self._on_dead()
+        self._register()

@@ -102,9 +102,7 @@ class Isolation:
                     _log.warning("no task can be run in a process of its own: %s", error)
             return self._payload
 
-    def _run_without(
-        self, claim: Claim, context: TaskContext, why: InvalidSetting
-    ) -> Settlement:
+    def _run_without(self, claim: Claim, context: TaskContext, why: InvalidSetting) -> Settlement:
         asks = getattr(self._handler, "is_isolated", None)
         if asks is None or not asks(claim.task):
             # Only a precaution after a loss: better without it than not at all.
@@ -117,7 +115,7 @@ class Isolation:
         claim = job.claim
         try:
             child = _Child(job)
-        except OSError as error:
+        except OSError:
             _log.exception("%s: no process could be started for it; given back", claim.task.id)
             return _release(claim, START_AGAIN)
         context.killable = True

@@ -60,7 +60,7 @@ class Ledger:
         """
         with self._lock:
             self._claims.update(((claim.task.id, claim.token), None) for claim in claims)
-            return self._beats - mark < 2  # noqa: PLR2004 - see above
+            return self._beats - mark < 2
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Hold these claims no longer: their settlement is known, or they are not ours."""

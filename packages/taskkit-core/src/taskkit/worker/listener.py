@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from taskkit.backend import Backend
     from taskkit.worker.outage import Patience
+
+_Request: TypeAlias = tuple[frozenset[str], float, Callable[[], object]]
 
 
 class Listener:
@@ -19,13 +21,10 @@ class Listener:
     it for that. A wait that is under way when the worker stops is left behind.
     """
 
-    def __init__(
-        self, backend: Backend, patience: Patience, on_return: Callable[[], object]
-    ) -> None:
+    def __init__(self, backend: Backend, patience: Patience) -> None:
         self._backend = backend
         self._patience = patience
-        self._on_return = on_return
-        self._requests: SimpleQueue[tuple[frozenset[str], float] | None] = SimpleQueue()
+        self._requests: SimpleQueue[_Request | None] = SimpleQueue()
         self._ended = threading.Event()
         self.groups: frozenset[str] = frozenset()
         """What is being listened to; empty when nothing is."""
@@ -35,10 +34,12 @@ class Listener:
         """Begin to take requests."""
         self._thread.start()
 
-    def listen(self, groups: Collection[str], timeout: float) -> None:
+    def listen(
+        self, groups: Collection[str], timeout: float, on_return: Callable[[], object]
+    ) -> None:
         """Wait in the background; ``on_return`` is called once, woken or not."""
         self.groups = frozenset(groups)
-        self._requests.put((self.groups, timeout))
+        self._requests.put((self.groups, timeout, on_return))
 
     def end(self) -> None:
         """Take no more requests."""
@@ -47,7 +48,7 @@ class Listener:
 
     def _run(self) -> None:
         while (request := self._requests.get()) is not None:
-            groups, timeout = request
+            groups, timeout, on_return = request
             try:
                 self._backend.wait(groups, timeout)
             except Exception as error:  # noqa: BLE001 - logged once per outage by patience
@@ -57,4 +58,4 @@ class Listener:
             else:
                 self._patience.worked()
             self.groups = frozenset()
-            self._on_return()
+            on_return()

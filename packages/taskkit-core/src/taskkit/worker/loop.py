@@ -67,8 +67,12 @@ class LoopThread:
             task = loop.create_task(_settle(awaitable, done), context=variables)
             begun.append(task)
 
+        def cancel_begun() -> None:
+            begun[0].cancel()
+
         def cancel(*_: object) -> None:
-            loop.call_soon_threadsafe(lambda: begun[0].cancel())
+            # Not before it has begun: calls are run in their order.
+            loop.call_soon_threadsafe(cancel_begun)
 
         loop.call_soon_threadsafe(begin)
         if context is None:
@@ -124,7 +128,7 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         if tasks:
             loop.run_until_complete(asyncio.wait(tasks, timeout=STOP_TIMEOUT))
         loop.run_until_complete(loop.shutdown_asyncgens())
-    except Exception:
+    except Exception:  # noqa: BLE001 - the worker ends anyway; logged
         _log.exception("the event loop could not be ended in good order")
     finally:
         loop.close()

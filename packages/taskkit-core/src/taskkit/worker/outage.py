@@ -60,7 +60,7 @@ class Patience:
         """Take note of a failure and return how many seconds to wait before the next try."""
         if not self._failures:
             self._outage.begins(self._part, error)
-        longest = min(FIRST_WAIT * 2**self._failures, LONGEST_WAIT)
+        longest = min(FIRST_WAIT * (1 << self._failures), LONGEST_WAIT)
         self._failures = min(self._failures + 1, 16)
         # Half of it at random, so that workers do not come back all at once.
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing

@@ -25,32 +25,17 @@ from taskkit.errors import BackendError
 from taskkit.groups import covered
 from taskkit.hooks import run_awaitable
 from taskkit.ids import new_uuid7
-from taskkit.records import State, WorkerInfo
-from taskkit.worker.claimer import Claimer
-from taskkit.worker.control import Control
-from taskkit.worker.deadlines import Deadlines
-from taskkit.worker.execution import Execution
-from taskkit.worker.heartbeat import Pulse
-from taskkit.worker.ledger import Ledger
-from taskkit.worker.listener import Listener
-from taskkit.worker.loop import LoopThread
-from taskkit.worker.outage import Outage, Patience
-from taskkit.worker.recycling import INTERVAL, Recycling
-from taskkit.worker.settler import Settler
-from taskkit.worker.slots import ThreadSlots
-from taskkit.worker.station import Slots, Station
+from taskkit.records import WorkerInfo
+from taskkit.task import State
+from taskkit.worker.outage import Patience
+from taskkit.worker.parts import Parts
+from taskkit.worker.recycling import INTERVAL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from taskkit.backend import Backend
-    from taskkit.context import TaskContext
     from taskkit.handler import TaskHandler
     from taskkit.hooks import Hooks
-    from taskkit.records import Claim, Settlement
     from taskkit.settings import WorkerSettings
-    from taskkit.worker.isolation import Isolation
-    from taskkit.worker.services import Services
 
 SETTLE_TIMEOUT: Final = 2.0
 """Seconds beyond the grace for settling and retiring; what is left then is left to the lease."""
@@ -76,7 +61,7 @@ class ExitReason(StrEnum):
     """``Kit.shutdown``: no group is left to serve."""
     DRAINED = "drained"
     """It was to work until nothing is left, and nothing is."""
-    RECYCLE = "recycle"
+    RECYCLE = "recycled"
     """It has handled its number of tasks, or reached its age or memory."""
     STUCK = "stuck"
     """A thread is blocked beyond its task's timeout, and only the end of the process frees it."""
@@ -109,7 +94,6 @@ class WorkerRuntime:
         groups = {group: slots.count for group, slots in settings.groups.items()}
         self._info = WorkerInfo(self.worker_id, groups, host, pid, __version__)
         self._backend = backend
-        self._handler = handler
         self._hooks = hooks
         self._settings = settings
         self._requests: SimpleQueue[_Request] = SimpleQueue()
@@ -118,13 +102,19 @@ class WorkerRuntime:
         self._ended = threading.Event()
         self._stops = 0
         self._release_at = _NEVER
-        self._outage = Outage()
-        self._ledger = Ledger()
-        self._loop = LoopThread()
-        self._isolation: Isolation | None = None
-        self._services: Services | None = None
         self._thread = threading.Thread(target=self._run, name="taskkit-runtime", daemon=True)
-        self._assemble()
+        self._parts = Parts(
+            backend,
+            handler,
+            hooks,
+            settings,
+            self._info,
+            look=self._look,
+            on_slot_free=self._slot_is_free,
+            on_stuck=lambda: self._requests.put(ExitReason.STUCK),
+            on_stopped=lambda: self._requests.put(ExitReason.STOPPED),
+            on_dry=self._look_for_drain if settings.drain else None,
+        )
 
     def start(self) -> None:
         """Register the worker and begin to work.
@@ -134,17 +124,10 @@ class WorkerRuntime:
         Raises:
             BackendError: the store refuses, for example because of its schema.
         """
-        self._pulse.start()
-        self._hooks.resolve = self._loop.resolve
+        self._parts.pulse.start()
+        self._hooks.resolve = self._parts.loop.resolve
         self._hooks.worker_started(self._info)
-        self._settler.start()
-        self._listener.start()
-        self._claimer.start()
-        if self._settings.services:
-            from taskkit.worker.services import Services
-
-            self._services = Services(self._backend, self._settings, self._outage)
-            self._services.start()
+        self._parts.start()
         self._thread.start()
         _log.info("worker %s serves %s", self.worker_id, ", ".join(self._settings.groups))
 
@@ -171,114 +154,19 @@ class WorkerRuntime:
         """
         return self._ended.wait(timeout)
 
-    # ---- putting it together
-
-    def _assemble(self) -> None:
-        backend, settings, ledger = self._backend, self._settings, self._ledger
-        self._settler = Settler(
-            backend, self.worker_id, ledger, self._patience("settle"), self._busy, self._look
-        )
-        execution = Execution(
-            self._handler,
-            self._hooks,
-            settings.max_data_bytes,
-            settings.unknown,
-            resolve=self._loop.resolve,
-        )
-        self._execution = execution
-        self._slots = self._open_slots(execution)
-        self._deadlines = Deadlines(
-            self._slots,
-            execution,
-            self._settler.put,
-            self._look,
-            lambda: self._requests.put(ExitReason.STUCK),
-        )
-        self._claimer = Claimer(
-            backend,
-            self.worker_id,
-            self._slots,
-            ledger,
-            settings,
-            self._patience("claim"),
-            self._settler.put,
-            lambda: self._pulse.hasten(),
-            self._look_for_drain if settings.drain else None,
-        )
-        self._listener = Listener(backend, self._patience("wait"), self._claimer.heard)
-        self._claimer.listener = self._listener
-        self._control = Control(
-            self._slots,
-            ledger,
-            self._claimer,
-            self._deadlines,
-            lambda: self._requests.put(ExitReason.STOPPED),
-        )
-        self._pulse = Pulse(
-            backend,
-            self._info,
-            settings,
-            ledger,
-            self._patience("heartbeat"),
-            self._control.obey,
-            self._control.drop_everything,
-        )
-        self._recycling = Recycling(settings, self._done)
-
-    def _open_slots(self, execution: Execution) -> Sequence[Slots]:
-        station = Station(
-            self.worker_id,
-            self._ledger,
-            execution,
-            self._run_isolated,
-            self._settler.put,
-            self._slot_is_free,
-            lambda deadline: self._deadlines.watch(deadline),
-            getattr(self._handler, "is_async", None),
-            getattr(self._handler, "is_isolated", None),
-        )
-        opened: list[Slots] = []
-        for group, slots in self._settings.groups.items():
-            if slots.kind == "thread":
-                opened.append(ThreadSlots(group, slots.count, station))
-            else:
-                from taskkit.worker.coroutines import CoroutineSlots
-
-                opened.append(CoroutineSlots(group, slots.count, station, self._loop))
-        return opened
-
-    def _patience(self, part: str) -> Patience:
-        return Patience(self._outage, part)
-
-    def _run_isolated(self, claim: Claim, context: TaskContext) -> Settlement:
-        # Two threads may both make one; either will do.
-        if self._isolation is None:
-            from taskkit.worker.isolation import Isolation
-
-            self._isolation = Isolation(
-                self._handler, self._settings, self._execution, self._ledger.progress.__setitem__
-            )
-        return self._isolation.run(claim, context)
-
     # ---- what the parts ask
-
-    def _busy(self) -> bool:
-        return any(slots.ready() for slots in self._slots)
-
-    def _done(self) -> int:
-        return sum(slots.work()[0] for slots in self._slots)
 
     def _look(self) -> None:
         self._requests.put(None)
 
     def _slot_is_free(self) -> None:
         if self._reason is None:
-            self._claimer.wake()
+            self._parts.claimer.wake()
         else:
             self._look()
 
     def _look_for_drain(self) -> float:
-        groups, excluded = self._settings.groups, self._claimer.excluding
+        groups, excluded = self._settings.groups, self._parts.claimer.excluding
         for count in self._backend.count():
             if (
                 count.state in (State.QUEUED, State.RUNNING)
@@ -306,15 +194,17 @@ class WorkerRuntime:
     def _goes_on(self) -> bool:
         if self._reason is None:
             return True
-        for slots in self._slots:
+        for slots in self._parts.slots:
             # Armed before we look: a slot that becomes free in between wakes us.
             slots.low = _ALWAYS
-        return monotonic() < self._release_at and any(one.outstanding() for one in self._slots)
+        return monotonic() < self._release_at and any(
+            one.outstanding() for one in self._parts.slots
+        )
 
     def _patience_left(self) -> float:
-        left = min(self._deadlines.check(), self._release_at - monotonic())
-        if self._recycling.limited and self._reason is None:
-            reached = self._recycling.reason()
+        left = min(self._parts.deadlines.check(), self._release_at - monotonic())
+        if self._parts.recycling.limited and self._reason is None:
+            reached = self._parts.recycling.reason()
             if reached is not None:
                 _log.info("worker %s is recycled after %s", self.worker_id, reached)
                 self._end_because(ExitReason.RECYCLE)
@@ -337,38 +227,36 @@ class WorkerRuntime:
     def _end_because(self, reason: ExitReason) -> None:
         if self._reason is not None:
             return
-        self._claimer.end()
-        self._control.release_ready()
+        self._parts.claimer.end()
+        self._parts.control.release_ready()
         self._reason = reason
         if reason in (ExitReason.STOPPED, ExitReason.DRAINED):
             self._release_at = monotonic() + self._settings.grace
         self._has_reason.set()
 
     def _finish(self) -> None:
-        self._control.release_running()
-        if self._services is not None:
-            self._services.end(0)
-        self._listener.end()
-        self._settler.finish()
+        self._parts.control.release_running()
+        self._parts.stop_asking()
+        self._parts.settler.finish()
         # The grace is theirs too: what has finished should not run again for a store's restart.
-        while not self._settler.finished:
+        while not self._parts.settler.finished:
             left = self._release_at + SETTLE_TIMEOUT - monotonic()
             if left <= 0:
-                self._settler.give_up()
+                self._parts.settler.give_up()
                 _log.error("worker %s: not everything could be settled", self.worker_id)
                 break
             self._take_request(left)
-        self._pulse.end(PART_TIMEOUT)
-        for slots in self._slots:
+        self._parts.pulse.end(PART_TIMEOUT)
+        for slots in self._parts.slots:
             slots.stop()
         self._retire()
         self._hooks.worker_stopped(self._info)
         self._hooks.resolve = run_awaitable
-        self._loop.stop()
+        self._parts.loop.stop()
 
     def _retire(self) -> None:
         deadline = monotonic() + PART_TIMEOUT
-        patience = self._patience("retire")
+        patience = Patience(self._parts.outage, "retire")
         while True:
             try:
                 self._backend.retire(self.worker_id)

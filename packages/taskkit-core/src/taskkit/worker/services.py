@@ -61,11 +61,9 @@ class Services:
         """Begin."""
         self._thread.start()
 
-    def end(self, timeout: float) -> None:
+    def end(self) -> None:
         """Begin no further step."""
         self._ended.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
 
     def _run(self) -> None:
         while not self._ended.is_set():

@@ -39,6 +39,7 @@ class ThreadSlots:
         self._withdrawn = 0
 
     def hand(self, claims: Sequence[Claim]) -> None:
+        """Let these claims be run, in this order, as slots become free."""
         self._handed += len(claims)
         while self._threads < min(self.count, self.outstanding()):
             self._open()
@@ -47,6 +48,7 @@ class ThreadSlots:
             put(claim)
 
     def take_back(self) -> list[Claim]:
+        """Return the claims that no slot has taken yet; they will not be run."""
         claims: list[Claim] = []
         stops = 0
         try:
@@ -65,20 +67,25 @@ class ThreadSlots:
         return claims
 
     def ready(self) -> int:
+        """Return how many claims lie ready for a free slot."""
         return self.queue.qsize()
 
     def outstanding(self) -> int:
+        """Return how many claims are ready or running."""
         return self._handed - self._withdrawn - sum(slot.done for slot in self._slots)
 
     def work(self) -> tuple[int, float]:
+        """Return how many claims were ever finished, and how many seconds they took."""
         slots = self._slots
         return sum(slot.done for slot in slots), sum(slot.busy for slot in slots)
 
     def contexts(self) -> list[TaskContext]:
+        """Return the attempts that are running."""
         found = [slot.context for slot in self._slots]
         return [context for context in found if context is not None and context.open]
 
     def replace(self, context: TaskContext) -> bool:
+        """Give up the slot in which this abandoned attempt is stuck, and open another."""
         with self.lock:
             slot = next((slot for slot in self._slots if slot.context is context), None)
             if slot is None:
@@ -89,10 +96,12 @@ class ThreadSlots:
         return True
 
     def stack(self, context: TaskContext) -> str:
+        """Return where the code of an attempt is at this moment, as text."""
         frame = sys._current_frames().get(context.thread or 0)  # noqa: SLF001 - its public name
         return "".join(traceback.format_stack(frame)) if frame is not None else ""
 
     def stop(self) -> None:
+        """Let the slots end once they have nothing more to run."""
         for _ in self._slots:
             self.queue.put(None)
 
