@@ -307,6 +307,21 @@ def test_a_schedule_that_recovers_goes_on(backend, clock, entry, put_ticks):
     assert put_ticks() == [100, 101, 102]
 
 
+def test_a_back_off_does_not_outlast_a_clock_that_is_set_back(
+    backend, clock, entry, put_ticks, caplog
+):
+    broken = Broken(EVERY_SECOND.next_after)
+    scheduler = Scheduler(backend, "s", [entry(schedule=broken)])
+    scheduler.step()
+    clock.advance(3600)
+    broken.answer = RuntimeError("for a while")
+    scheduler.step()
+    broken.answer = EVERY_SECOND.next_after
+    clock.advance(-3590)
+    scheduler.step()
+    assert put_ticks() == [1, 2, 10, 11, 12]
+
+
 def test_a_schedule_that_has_ended_is_left_in_peace(backend, clock, entry, put_ticks):
     end = datetime(2026, 1, 1, 0, 2, tzinfo=UTC)
     run(Scheduler(backend, "s", [entry(schedule=IntervalSchedule(60, end=end))]), clock, 600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -118,6 +119,17 @@ def test_a_tick_right_after_a_resume_is_not_lost(stored, scheduler, run, clock, 
     assert put_ticks() == [60]
 
 
+def test_a_resume_never_goes_back_behind_ticks_that_were_put_ahead(stored, scheduler, clock):
+    stored.add(minutely(schedule=IntervalSchedule(1)))
+    scheduler.step()
+    ahead = stored.list()[0].done_until
+    assert ahead == START + timedelta(seconds=2)
+    stored.pause("k")
+    scheduler.step()
+    stored.resume("k")
+    assert stored.list()[0].done_until == ahead
+
+
 def test_an_entry_added_paused_waits_to_be_replaced_by_one_that_is_not(
     stored, scheduler, run, put_ticks
 ):
@@ -199,6 +211,12 @@ def test_list_shows_entries_in_code_once_they_have_run(stored, backend, entry):
     a, b = stored.list("s", preview=1)
     assert (a.stored, a.group, a.next) == (False, "g", (START + timedelta(minutes=1),))
     assert (b.schedule, b.name, b.next) == ("Mine()", "n", ())
+
+
+def test_list_shows_entries_in_code_in_the_zone_of_their_scheduler(stored, backend, entry):
+    noon = entry(schedule=RegularSchedule(minutes=0, hours=12))
+    Scheduler(backend, "s", [noon], ZoneInfo("Asia/Tokyo")).step()
+    assert stored.list("s")[0].next[0] == datetime(2026, 1, 1, 3, tzinfo=UTC)
 
 
 def test_run_now_puts_a_task_at_once_and_leaves_the_ticks_alone(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 
 from taskkit.errors import InvalidSchedule
 from taskkit.schedule.entry import ScheduleEntry
-from taskkit.schedule.forms import entry_form, entry_from
+from taskkit.schedule.forms import entry_form, entry_from, in_zone
 from taskkit.schedule.state import EntryState, Form, States
 
 logger = logging.getLogger("taskkit.schedule")
@@ -25,10 +26,10 @@ class Definitions:
 
     __slots__ = ("_code", "_forms", "_scheduler", "_stored")
 
-    def __init__(self, scheduler: str, code: Sequence[ScheduleEntry]) -> None:
+    def __init__(self, scheduler: str, code: Sequence[ScheduleEntry], tz: tzinfo) -> None:
         self._scheduler = scheduler
         self._code = {entry.key: entry for entry in code}
-        self._forms = {entry.key: _copy(entry) for entry in code}
+        self._forms = {entry.key: _copy(entry, tz) for entry in code}
         self._stored: dict[str, _Stored] = {}
 
     def entries(self, states: States) -> dict[str, ScheduleEntry]:
@@ -56,8 +57,8 @@ class Definitions:
             return _Stored(form, None)
 
 
-def _copy(entry: ScheduleEntry) -> Form:
+def _copy(entry: ScheduleEntry, tz: tzinfo) -> Form:
     try:
-        return entry_form(entry)
+        return entry_form(replace(entry, schedule=in_zone(entry.schedule, tz)))
     except InvalidSchedule:  # a schedule that only code can tell
         return {"group": entry.group, "name": entry.name, "text": repr(entry.schedule)[:200]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
@@ -92,6 +93,17 @@ def schedule_from(form: Form) -> Schedule:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InvalidSchedule(f"stored schedule: {error!r} in {form!r}") from error
     raise InvalidSchedule(f"stored schedule: of an unknown kind: {form!r}")
+
+
+def in_zone(schedule: Schedule, tz: tzinfo) -> Schedule:
+    """Return the schedule with a zone of its own, so that whoever reads it comes to its ticks."""
+    match schedule:
+        case RegularSchedule(tzinfo=None):
+            return replace(schedule, tzinfo=tz)
+        case CronSchedule(tz=None):
+            return replace(schedule, tz=tz)
+        case _:
+            return schedule
 
 
 def entry_form(entry: ScheduleEntry) -> Form:

@@ -89,7 +89,7 @@ class Scheduler:
         self.name = check_scheduler(name)
         self._backend = backend
         self._tz = UTC if tzinfo is None else tzinfo
-        self._definitions = Definitions(name, distinct(name, entries))
+        self._definitions = Definitions(name, distinct(name, entries), self._tz)
         self._troubles = Troubles()
         self._warned: set[str] = set()
         self._version = -1

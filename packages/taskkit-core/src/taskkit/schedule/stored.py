@@ -13,12 +13,10 @@ from taskkit.clock import to_datetime
 from taskkit.errors import InvalidSchedule, Unavailable
 from taskkit.handler import TaskHandler
 from taskkit.ids import new_id
-from taskkit.schedule.cron import CronSchedule
 from taskkit.schedule.entry import ScheduleEntry, ScheduleEntryCompat, check_scheduler, to_entry
-from taskkit.schedule.forms import entry_form, entry_from, with_data
+from taskkit.schedule.forms import entry_form, entry_from, in_zone, with_data
 from taskkit.schedule.plan import tick_task
-from taskkit.schedule.protocol import Schedule, next_tick
-from taskkit.schedule.regular import RegularSchedule
+from taskkit.schedule.protocol import next_tick
 from taskkit.schedule.scheduler import STORED
 from taskkit.schedule.state import EntryState, decode_states, encode_states, released
 from taskkit.task import NOW
@@ -92,7 +90,7 @@ class Schedules:
             InvalidSchedule: it cannot be understood or stored, or its key is defined in code.
         """
         given = to_entry(entry, self._handler.encode_data)
-        given = replace(given, schedule=_in_zone(given.schedule, self._tz))
+        given = replace(given, schedule=in_zone(given.schedule, self._tz))
         if len(given.data) > MAX_STORED_DATA:
             raise InvalidSchedule(
                 f"entry {given.key!r}: expected at most {MAX_STORED_DATA} bytes of data, found "
@@ -252,14 +250,3 @@ def _known(states: dict[str, EntryState], key: str, scheduler: str) -> EntryStat
             f"no entry {key!r} of scheduler {scheduler!r} in the store; there are: {known}"
         )
     return state
-
-
-def _in_zone(schedule: Schedule, tz: tzinfo) -> Schedule:
-    """Return the schedule with a zone, so that preview and every scheduler agree on its ticks."""
-    match schedule:
-        case RegularSchedule(tzinfo=None):
-            return replace(schedule, tzinfo=tz)
-        case CronSchedule(tz=None):
-            return replace(schedule, tz=tz)
-        case _:
-            return schedule
