@@ -45,10 +45,14 @@ class Entry:
     cancelling: bool = False
     progress: bytes | None = None
     history: list[Attempt] | None = None
-    place: LazyHeap[Entry] | None = None
+    place: LazyHeap | None = None
     """Where it lies while it is unclaimed: among the waiting, the ready or the parked."""
-    stood: tuple[int, Outcome] | None = None
-    """Token and outcome of the last settlement that took effect, to know its repetition."""
+    ran_on: str = ""
+    """Id of the worker that has or had the last claim."""
+    settled: int = 0
+    """Token of the last settlement that took effect, …"""
+    outcome: Outcome | None = None
+    """… and its outcome, to know its repetition."""
 
     def state_at(self, now: int) -> State:
         """Return the state, ``WAITING`` and ``QUEUED`` told apart."""
@@ -57,26 +61,33 @@ class Entry:
         return self.state
 
     def note(self, ended: int, outcome: Outcome | Literal["lost"], failure: Failure | None) -> None:
-        """Add the attempt that ends now to the history."""
+        """Add the attempt that ends now to the history.
+
+        Successes need not be added: ``record`` knows that the last attempt was one, and a store
+        full of them stays small.
+        """
         most = self.task.max_history
         if most == 0:
             return
         assert self.began is not None
-        assert self.worker is not None
-        attempt = Attempt(
-            self.attempt,
-            self.began,
-            ended,
-            self.worker.info.id,
-            outcome,
-            failure,
-        )
+        attempt = Attempt(self.attempt, self.began, ended, self.ran_on, outcome, failure)
         if self.history is None:
             self.history = [attempt]
         else:
             self.history.append(attempt)
             if len(self.history) > most:
-                del self.history[:-most]
+                del self.history[0]
+
+    def past(self) -> tuple[Attempt, ...]:
+        """Return the attempts that have ended, oldest first."""
+        history = tuple(self.history or ())
+        most = self.task.max_history
+        if self.state is not State.SUCCEEDED or most == 0:
+            return history
+        assert self.began is not None
+        assert self.done is not None
+        last = Attempt(self.attempt, self.began, self.done, self.ran_on, Outcome.SUCCEED)
+        return (*history, last)[-most:]
 
     def record(self, now: int) -> Record:
         """Return all that is known, as it is now."""
@@ -93,5 +104,5 @@ class Entry:
             failure=self.failure,
             cancelling=self.cancelling,
             progress=self.progress,
-            history=() if self.history is None else tuple(self.history),
+            history=self.past(),
         )

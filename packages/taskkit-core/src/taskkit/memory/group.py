@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from taskkit.memory.entry import Entry
@@ -22,6 +23,7 @@ class Group:
     __slots__ = (
         "_locks",
         "_rate",
+        "_tasks",
         "_unique",
         "limits",
         "name",
@@ -33,13 +35,14 @@ class Group:
         "waiting",
     )
 
-    def __init__(self, name: str, nodes: tuple[Node, ...]) -> None:
+    def __init__(self, name: str, nodes: tuple[Node, ...], tasks: Mapping[str, Entry]) -> None:
         self.name = name
+        self._tasks = tasks
         self.nodes = nodes
         """Under these names it can be wanted: its own, and those of the groups above it."""
-        self.ready: LazyHeap[Entry] = LazyHeap()
+        self.ready: LazyHeap = LazyHeap()
         """Due, as far as anybody looked, in claim order."""
-        self.waiting: LazyHeap[Entry] = LazyHeap()
+        self.waiting: LazyHeap = LazyHeap()
         """Due later, by due."""
         self.rotating = False
         """Whether its nodes offer it to claims."""
@@ -82,15 +85,15 @@ class Group:
         """Move what has become due from the waiting to the ready."""
         waiting = self.waiting
         while (first := waiting.first()) is not None and first[0] <= now:
-            self._offer(waiting.pop())
+            self._offer(self._tasks[waiting.pop()])
 
     def _wait(self, entry: Entry) -> None:
-        self.waiting.push(entry.task.id, entry.task.due, entry)
+        self.waiting.push(entry.task.id, entry.task.due)
         entry.place = self.waiting
 
     def _offer(self, entry: Entry) -> None:
         task = entry.task
-        self.ready.push(task.id, (-task.priority, task.due, task.id), entry)
+        self.ready.push(task.id, (-task.priority, task.due, task.id))
         entry.place = self.ready
 
     # ---- claims
@@ -112,9 +115,9 @@ class Group:
         Those whose lock is used up are parked. If fewer are taken, nothing ready is left.
         """
         taken: list[Entry] = []
-        ready = self.ready
-        while ready and len(taken) < most:
-            entry = ready.pop()
+        ready, tasks = self.ready, self._tasks
+        while len(taken) < most and ready:
+            entry = tasks[ready.pop()]
             task = entry.task
             if task.due > now:  # the clock was set back after it had become due
                 self._wait(entry)
@@ -164,8 +167,8 @@ class Group:
         if lock is None:
             return False
         woken = False
-        for entry in lock.wake():
-            self._offer(entry)
+        for task_id in lock.wake():
+            self._offer(self._tasks[task_id])
             woken = True
         if lock.idle:
             del self._locks[key]

@@ -1,75 +1,94 @@
-"""A heap out of which anything can be taken by name."""
+"""A queue of names by key, out of which any name can be taken."""
 
 from __future__ import annotations
 
+from collections import deque
 from heapq import heapify, heappop, heappush
-from typing import Any, Final, Generic, TypeVar
-
-V = TypeVar("V")
+from typing import Any, Final, TypeAlias
 
 _SMALL: Final = 64
 
+# Key, count of pushes, name. The count settles ties. There is nothing in it that the garbage
+# collector has to follow: with a million tasks stored that is what keeps it cheap.
+_Item: TypeAlias = tuple[Any, int, str]
 
-class LazyHeap(Generic[V]):
-    """Values under unique names, the one with the smallest key first.
 
-    What is discarded or replaced stays in the list until it comes up, or until most of the list is
-    such, so every step is O(log n), amortised. Keys of one heap can be compared with each other.
+class LazyHeap:
+    """Names, the one with the smallest key first. Keys of one heap can be compared.
+
+    What is discarded or replaced stays inside until it comes up, or until most of the content is
+    such, so every step is O(log n), amortised. What arrives in the order of its keys, as most tasks
+    do, goes to a plain queue beside the heap, where a step is O(1).
     """
 
-    __slots__ = ("_items", "_live", "_pushed")
+    __slots__ = ("_heap", "_live", "_pushed", "_run")
 
     def __init__(self) -> None:
-        # The count of pushes settles ties, so that values are never compared.
-        self._items: list[tuple[Any, int, str, V]] = []
-        self._live: dict[str, tuple[Any, int, str, V]] = {}
+        self._run: deque[_Item] = deque()
+        self._heap: list[_Item] = []
+        self._live: dict[str, _Item] = {}
         self._pushed = 0
 
     def __len__(self) -> int:
         return len(self._live)
 
-    def push(self, name: str, key: Any, value: V) -> None:
-        """Add a value, in place of what has this name."""
+    def push(self, name: str, key: Any) -> None:
+        """Add a name, or give it another key."""
         self._pushed += 1
-        item = (key, self._pushed, name, value)
-        self._live[name] = item
-        heappush(self._items, item)
-        self._tidy()
+        item = (key, self._pushed, name)
+        run = self._run
+        if not run or item > run[-1]:
+            run.append(item)
+        else:
+            heappush(self._heap, item)
+        live = self._live
+        if name in live:
+            live[name] = item
+            self._tidy()
+        else:
+            live[name] = item
 
     def discard(self, name: str) -> None:
-        """Remove the value of this name, if there is one."""
+        """Remove a name if it is there."""
         if self._live.pop(name, None) is not None:
             self._tidy()
 
-    def pop(self) -> V:
-        """Remove and return the first value.
+    def pop(self) -> str:
+        """Remove and return the first name.
 
         Raises:
-            IndexError: the heap is empty.
+            IndexError: there is none.
         """
-        live = self._live
+        run, heap, live = self._run, self._heap, self._live
         while True:
-            item = heappop(self._items)
-            if live.get(item[2]) is item:
-                del live[item[2]]
-                return item[3]
+            item = run.popleft() if run and (not heap or run[0] < heap[0]) else heappop(heap)
+            name = item[2]
+            if live.get(name) is item:
+                del live[name]
+                return name
 
-    def first(self) -> tuple[Any, V] | None:
-        """Return key and value of the first, None if the heap is empty."""
-        items = self._items
-        while items:
-            item = items[0]
-            if self._live.get(item[2]) is item:
-                return item[0], item[3]
-            heappop(items)
+    def first(self) -> tuple[Any, str] | None:
+        """Return key and name of the first, None if there is none."""
+        run, heap, live = self._run, self._heap, self._live
+        while run or heap:
+            in_run = bool(run) and (not heap or run[0] < heap[0])
+            item = run[0] if in_run else heap[0]
+            if live.get(item[2]) is item:
+                return item[0], item[2]
+            if in_run:
+                run.popleft()
+            else:
+                heappop(heap)
         return None
 
     def key(self, name: str) -> Any:
-        """Return the key of the value of this name, None if there is none."""
+        """Return the key of a name, None if it is not there."""
         item = self._live.get(name)
         return None if item is None else item[0]
 
     def _tidy(self) -> None:
-        if len(self._items) > _SMALL and len(self._items) > 2 * len(self._live):
-            self._items = list(self._live.values())
-            heapify(self._items)
+        size = len(self._run) + len(self._heap)
+        if size > _SMALL and size > 2 * len(self._live):
+            self._run.clear()
+            self._heap = list(self._live.values())
+            heapify(self._heap)

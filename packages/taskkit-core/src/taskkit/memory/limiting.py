@@ -25,17 +25,17 @@ class Lock:
         self.running = 0
         # By limit: tasks of one key may ask for different ones, and a release that lets the
         # generous run must not wake the strict, who would go before them in vain.
-        self._parked: dict[int, LazyHeap[Entry]] = {}
+        self._parked: dict[int, LazyHeap] = {}
 
     def park(self, entry: Entry) -> None:
         """Put a due task aside until there is room."""
         task = entry.task
         heap = self._parked.setdefault(task.lock_limit, LazyHeap())
-        heap.push(task.id, (-task.priority, task.due, task.id), entry)
+        heap.push(task.id, (-task.priority, task.due, task.id))
         entry.place = heap
 
-    def wake(self) -> Iterator[Entry]:
-        """Yield, for each limit that leaves room, the first task that is parked behind it."""
+    def wake(self) -> Iterator[str]:
+        """Yield, for each limit that leaves room, the id of the first that is parked behind it."""
         for limit, heap in list(self._parked.items()):
             if limit > self.running and heap:
                 yield heap.pop()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from taskkit.errors import InvalidInput
 from taskkit.memory.entry import Entry
 from taskkit.memory.state import Memory, resolve, resolve_task
-from taskkit.records import Answered, Attempt, Outcome, Settlement
+from taskkit.records import Answered, Outcome, Settlement
 from taskkit.task import Failure, Instant, NewTask, State
 
 _REQUEUABLE = frozenset({State.FAILED, State.LOST, State.CANCELLED})
@@ -114,7 +114,7 @@ def purge(
 def _purge_by_ttl(memory: Memory, limit: int, now: int) -> int:
     purged = 0
     while purged < limit and (first := memory.kept.first()) is not None and first[0] <= now:
-        memory.remove(first[1], now)
+        memory.remove(memory.tasks[first[1]], now)
         purged += 1
     return purged
 
@@ -129,10 +129,9 @@ def record(memory: Memory, task: NewTask, outcome: Settlement, began: int) -> bo
     entry = memory.add(resolve_task(task, now))
     entry.attempt = 1
     entry.began = began
-    if task.max_history:
-        entry.history = [Attempt(1, began, now, "", outcome.outcome, outcome.failure)]
     if outcome.outcome is Outcome.SUCCEED:
         memory.finish(entry, State.SUCCEEDED, now, result=outcome.result)
     else:
+        entry.note(now, outcome.outcome, outcome.failure)
         memory.finish(entry, State.FAILED, now, failure=outcome.failure or Failure("", ""))
     return True

@@ -34,7 +34,7 @@ class Node:
         """How many groups belong to it."""
         self.rotation: OrderedDict[str, Group] = OrderedDict()
         """Groups that have something to claim; the first is served next."""
-        self.alarms: LazyHeap[Group] = LazyHeap()
+        self.alarms: LazyHeap = LazyHeap()
         """Groups by the instant at which they may have more; never later than they do."""
         self.news = 0
         """The count of ``News`` when something last became claimable under it."""
@@ -43,11 +43,12 @@ class Node:
 class Order:
     """All groups, and the order in which claims are served from them."""
 
-    __slots__ = ("_nodes", "_sweep_at", "groups", "news")
+    __slots__ = ("_nodes", "_sweep_at", "_tasks", "groups", "news")
 
-    def __init__(self, news: News) -> None:
+    def __init__(self, news: News, tasks: Mapping[str, Entry]) -> None:
         self.groups: dict[str, Group] = {}
         self.news = news
+        self._tasks = tasks
         self._nodes: dict[str, Node] = {}
         self._sweep_at = _SWEEP_FROM
 
@@ -60,7 +61,7 @@ class Order:
             nodes = tuple(map(self._node, lineage(name)))
             for node in nodes:
                 node.groups += 1
-            group = self.groups[name] = Group(name, nodes)
+            group = self.groups[name] = Group(name, nodes, self._tasks)
         return group
 
     def _node(self, name: str) -> Node:
@@ -90,7 +91,7 @@ class Order:
             for node in group.nodes:
                 alarm = node.alarms.key(group.name)
                 if alarm is None or alarm > opens:
-                    node.alarms.push(group.name, opens, group)
+                    node.alarms.push(group.name, opens)
 
     def announce(self, group: Group) -> None:
         """Let ``wait`` know that something may be claimable in a group."""
@@ -155,24 +156,24 @@ class Order:
         passed: list[tuple[int, Group]] = []
         found: int | None = None
         while found is None and (first := node.alarms.first()) is not None:
-            alarm, group = first
+            alarm, group = first[0], self.groups[first[1]]
             opens = group.opens(now)
             if opens is None:  # what it was set for has been cancelled
                 node.alarms.discard(group.name)
             elif opens != alarm:
-                node.alarms.push(group.name, opens, group)
+                node.alarms.push(group.name, opens)
             elif allowed is None or allowed(group.name):
                 found = opens
             else:
                 node.alarms.discard(group.name)
                 passed.append((opens, group))
         for opens, group in passed:
-            node.alarms.push(group.name, opens, group)
+            node.alarms.push(group.name, opens)
         return found
 
     def _ring(self, node: Node, now: int) -> None:
         while (first := node.alarms.first()) is not None and first[0] <= now:
-            group = node.alarms.pop()
+            group = self.groups[node.alarms.pop()]
             group.promote(now)
             self.refresh(group, now)
 

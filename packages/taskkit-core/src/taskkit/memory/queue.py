@@ -78,31 +78,31 @@ def _settle_one(memory: Memory, settlement: Settlement, now: int) -> bool:
     entry = memory.tasks.get(settlement.task_id)
     if entry is None:
         return memory.was_discarded(settlement)
-    stands = (settlement.token, settlement.outcome)
+    outcome = settlement.outcome
     if entry.state is not State.RUNNING or entry.token != settlement.token:
-        return entry.stood == stands
-    entry.stood = stands
-    _end(memory, entry, settlement, now)
+        return entry.settled == settlement.token and entry.outcome is outcome
+    entry.settled = settlement.token
+    entry.outcome = outcome
+    if outcome is Outcome.SUCCEED and not entry.cancelling:
+        memory.stop(entry, now)
+        memory.finish(entry, State.SUCCEEDED, now, result=settlement.result)
+    elif outcome is Outcome.DISCARD:
+        memory.discard(entry, settlement, now)
+    elif outcome is Outcome.RELEASE:
+        memory.give_back(entry, settlement.due, now)
+    elif outcome is Outcome.LOSE:
+        memory.lose(entry, now, settlement.failure)
+    else:
+        _end_attempt(memory, entry, settlement, now)
     return True
 
 
-def _end(memory: Memory, entry: Entry, settlement: Settlement, now: int) -> None:
+def _end_attempt(memory: Memory, entry: Entry, settlement: Settlement, now: int) -> None:
     outcome = settlement.outcome
-    if outcome is Outcome.DISCARD:
-        memory.discard(entry, settlement, now)
-        return
-    if outcome is Outcome.RELEASE:
-        memory.give_back(entry, settlement.due, now)
-        return
-    if outcome is Outcome.LOSE:
-        memory.lose(entry, now, settlement.failure)
-        return
     entry.note(now, outcome, settlement.failure)
     memory.stop(entry, now)
     if entry.cancelling or outcome is Outcome.CANCEL:
         memory.cancel(entry, now)
-    elif outcome is Outcome.SUCCEED:
-        memory.finish(entry, State.SUCCEEDED, now, result=settlement.result)
     elif outcome is Outcome.FAIL:
         failure = settlement.failure or Failure("", "failed without saying why")
         memory.finish(entry, State.FAILED, now, failure=failure)

@@ -43,17 +43,17 @@ class Memory:
         self.workers: dict[str, Worker] = {}
         self.lock = threading.Lock()
         self.news = News(self.lock)
-        self.order = Order(self.news)
+        self.order = Order(self.news, self.tasks)
         self.pauses: dict[str, int | None] = {}
         self.schedules: dict[str, tuple[int, bytes]] = {}
         self.watchers: dict[str, list[threading.Event]] = {}
         """Who waits for a task to be finished or gone, by task id."""
         self.token = 0
         """The newest token; they grow over all tasks, not only over those of one."""
-        self.kept: LazyHeap[Entry] = LazyHeap()
+        self.kept: LazyHeap = LazyHeap()
         """Finished tasks by the end of their ttl."""
         self.index = IdIndex()
-        self._expiring: LazyHeap[Entry] = LazyHeap()
+        self._expiring: LazyHeap = LazyHeap()
         self._discarded: OrderedDict[str, int] = OrderedDict()
         self._latest = 0
         if isinstance(clock, ManualClock):
@@ -66,7 +66,7 @@ class Memory:
             self.order.rewind(now)
         self._latest = now
         while (first := self._expiring.first()) is not None and first[0] <= now:
-            entry = first[1]
+            entry = self.tasks[first[1]]
             self.withdraw(entry)
             failure = Failure(EXPIRED, f"not claimed before it expired, at {entry.task.expires}")
             self.finish(entry, State.CANCELLED, now, failure=failure)
@@ -92,7 +92,7 @@ class Memory:
             order.refresh(group, now)
         order.announce(group)
         if task.expires is not None:
-            self._expiring.push(task.id, task.expires, entry)
+            self._expiring.push(task.id, task.expires)
 
     def withdraw(self, entry: Entry) -> None:
         """Take an unclaimed entry out of its queue."""
@@ -107,6 +107,7 @@ class Memory:
         entry.attempt += 1
         entry.state = State.RUNNING
         entry.worker = worker
+        entry.ran_on = worker.info.id
         entry.began = now
         worker.running[entry.task.id] = entry
         if entry.task.expires is not None:
@@ -155,7 +156,7 @@ class Memory:
         entry.failure = failure
         entry.cancelling = False
         self._free(entry)
-        self.kept.push(task.id, now + round(task.ttl * SECOND), entry)
+        self.kept.push(task.id, now + round(task.ttl * SECOND))
         if self.watchers:
             self._tell(task.id)
 
@@ -166,9 +167,8 @@ class Memory:
 
     def lose(self, entry: Entry, now: int, failure: Failure | None = None) -> None:
         """Decide what becomes of a running entry whose worker died."""
-        assert entry.worker is not None
         if failure is None:
-            text = f"worker {entry.worker.info.id} died, or its lease ran out"
+            text = f"worker {entry.ran_on} died, or its lease ran out"
             failure = Failure(WORKER_DIED, text)
         entry.losses += 1
         entry.note(now, "lost", failure)
@@ -255,7 +255,7 @@ class Memory:
         """Forget everything except the clock and who waits."""
         self.tasks.clear()
         self.workers.clear()
-        self.order = Order(self.news)
+        self.order = Order(self.news, self.tasks)
         self.pauses.clear()
         self.schedules.clear()
         self.kept = LazyHeap()

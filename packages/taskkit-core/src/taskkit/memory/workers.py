@@ -75,7 +75,7 @@ def _give_back_strays(
 
 
 def _settled(entry: Entry | None, token: int) -> bool:
-    return entry is not None and entry.stood is not None and entry.stood[0] == token
+    return entry is not None and entry.settled == token
 
 
 def retire(memory: Memory, worker_id: str, lost: bool) -> int:
