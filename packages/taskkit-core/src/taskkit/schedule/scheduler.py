@@ -93,7 +93,8 @@ class Scheduler:
         self._troubles = Troubles()
         self._warned: set[str] = set()
         self._version = -1
-        self._wake = 0
+        # Nothing is to be done in between, unless the state changes.
+        self._seen = self._wake = 0
         self._poll = POLL
         # Schedulers that all wake up at one moment would race for every tick; up to 0.2 s apart,
         # most of them find it done.
@@ -111,7 +112,7 @@ class Scheduler:
         """
         for _ in range(_ATTEMPTS):
             loaded = self._backend.load_schedule(self.name)
-            if loaded.version == self._version and loaded.now < self._wake:
+            if loaded.version == self._version and self._seen <= loaded.now < self._wake:
                 return self._pause(loaded.now)
             states = self._read(loaded)
             step = self._plan(states, loaded.now)
@@ -183,7 +184,7 @@ class Scheduler:
             )
 
     def _remember(self, version: int, step: _Step) -> None:
-        self._version, self._wake = version, step.wake
+        self._version, self._seen, self._wake = version, step.now, step.wake
         watched = any(state.stored or state.paused for state in step.states.values())
         self._poll = BUSY_POLL if watched else POLL
 
