@@ -145,7 +145,7 @@ _PARTS: Final = (
 
 def _numbers(
     store: Store, connection: sa.Connection, groups: Collection[str] | None, now: int
-) -> Iterator[sa.Row[Any]]:
+) -> Iterator[tuple[str, int, int, int, int]]:
     """Yield group, number of the state, whether due later, how many, and the smallest due."""
     task = store.tables.task
     late = sa.case((task.c.due > now, sa.literal_column("1")), else_=sa.literal_column("0"))
@@ -166,7 +166,8 @@ def _numbers(
         )
         if groups is not None:
             query = query.where(task.c.grp.in_(list(groups)))
-        yield from connection.execute(query)
+        for group, state, is_late, many, due in connection.execute(query):
+            yield group, state, is_late, many, due
 
 
 def record(store: Store, task: NewTask, outcome: Settlement, began: int) -> bool:

@@ -97,7 +97,22 @@ class Wakeup:
 
     def wait(self, timeout: float) -> bool:
         """Block until something may be claimable; return whether that was so."""
-        deadline = monotonic() + timeout
+        return self._until_closed(lambda: self._wait(monotonic() + timeout))
+
+    def wait_done(self, task_id: str, timeout: float) -> bool:
+        """Block until a task is finished or gone; return whether it is."""
+        return self._until_closed(lambda: self._wait_done(task_id, monotonic() + timeout))
+
+    def _until_closed(self, waiting: Callable[[], bool]) -> bool:
+        try:
+            return not self._closed and waiting()
+        except BackendError:
+            # Closed in the middle of a look at the store.
+            if self._closed:
+                return False
+            raise
+
+    def _wait(self, deadline: float) -> bool:
         with self._changed:
             news = self._news
         # A put may have slipped in between this thread's claim and now.
@@ -109,15 +124,13 @@ class Wakeup:
             self._watch(wakes)
             try:
                 return self._changed.wait_for(
-                    lambda: self._news != news or self._closed, max(0.0, deadline - monotonic())
+                    lambda: self._news != news, max(0.0, deadline - monotonic())
                 )
             finally:
                 self._waiting -= 1
 
-    def wait_done(self, task_id: str, timeout: float) -> bool:
-        """Block until a task is finished or gone; return whether it is."""
+    def _wait_done(self, task_id: str, deadline: float) -> bool:
         event = threading.Event()
-        deadline = monotonic() + timeout
         wakes = self._wakes()
         with self._changed:
             self._awaited.setdefault(task_id, []).append(event)
@@ -125,7 +138,7 @@ class Wakeup:
         try:
             # After entering, so that an end in between is not missed.
             while task_id not in reading.is_over(self._store, [task_id]):
-                if self._closed or not event.wait(max(0.0, deadline - monotonic())):
+                if not event.wait(max(0.0, deadline - monotonic())) or self._closed:
                     return False
                 event.clear()
             return True
@@ -145,6 +158,8 @@ class Wakeup:
 
     def _watch(self, wakes: int) -> None:
         """Count one who waits, and see to it that the thread runs; the lock is held."""
+        if self._closed:
+            self._news += 1
         self._waiting += 1
         self._changed.notify_all()
         if self._thread is None and not self._closed:
@@ -194,12 +209,15 @@ class Wakeup:
 
     def _is_wanted(self) -> bool:
         with self._changed:
-            if not self._waiting and not self._closed:
-                self._changed.wait_for(lambda: self._waiting or self._closed, _LINGER_SECONDS)
-            if self._waiting and not self._closed:
+            if not self._waiting:
+                self._changed.wait_for(self._is_due_to_act, _LINGER_SECONDS)
+            if self._waiting > 0 and not self._closed:
                 return True
             self._thread = None
             return False
+
+    def _is_due_to_act(self) -> bool:
+        return self._waiting > 0 or self._closed
 
 
 def _listen(clock: Clock, wakeup: Wakeup) -> None:

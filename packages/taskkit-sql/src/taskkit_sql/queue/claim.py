@@ -39,10 +39,8 @@ def claim(
         for want in asked:
             claiming.serve(want)
         claims = claiming.finish()
-        dues = [*claiming.openings, *limiter.openings]
-        due = Opening(store.dialect, transaction).of(asked, controlled.pauses)
-        if due is not None:
-            dues.append(due)
+        opening = Opening(store.dialect, transaction, limiter)
+        dues = [*claiming.openings, *opening.of(asked, controlled.pauses)]
         return Claims(claims, min(dues, default=None), now), wakes
 
 
@@ -146,10 +144,10 @@ class _Claiming:
 
     def _take(self, group: str, most: int) -> int:
         """Claim up to ``most`` tasks of one concrete group; return how many."""
-        most = min(most, self._limiter.room(group))
+        room = self._limiter.room(group)
         got = 0
-        while got < most:
-            rows = self._hot.ready(self._cursor, group, self._now, most - got)
+        while got < min(most, room):
+            rows = self._hot.ready(self._cursor, group, self._now, min(most, room) - got)
             if not rows:
                 # Ready, but not due: the clock was set back after it had become due.
                 self._opens(self._hot.first_ready(self._cursor, group))
@@ -159,6 +157,8 @@ class _Claiming:
                 self._opens(self._now)
                 break
         self._limiter.used(group, got)
+        if got == room and self._hot.first_ready(self._cursor, group) is not None:
+            self._opens(self._limiter.opens(group))
         return got
 
     def _opens(self, due: int | None) -> None:

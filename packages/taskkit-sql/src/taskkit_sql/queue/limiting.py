@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from taskkit.clock import micros
-from taskkit.records import Limits
+from taskkit.records import Limits, Rate
 from taskkit_sql.engine import Transaction
 from taskkit_sql.store import Store
 
@@ -27,13 +27,12 @@ class Limiter:
         self._store = store
         self._hot = store.dialect
         self._transaction = transaction
+        self._cursor = transaction.cursor
         self._limits = limits
         self._room: dict[str, int] = {}
         self._held: dict[tuple[str, str], int] = {}
         self._busy: dict[str, str] = {}
         self._left_to_park = PARKED
-        self.openings: list[int] = []
-        """When the rates of groups that had none left allow the next claim."""
 
     # ---- whole groups
 
@@ -57,30 +56,44 @@ class Limiter:
             self._transaction.connection.execute(
                 sa.insert(table).values(grp=group, at=self._transaction.now, claims=claims)
             )
-            if self._room[group] <= 0:
-                self._rate_left(group, limits.rate.limit, micros(limits.rate.period))
+
+    def opens(self, group: str) -> int | None:
+        """Return when a group's rate allows the next claim; None: it does now, or has none."""
+        limits = self._limits.get(group)
+        if limits is None or limits.rate is None:
+            return None
+        excess = 1 - limits.rate.limit
+        log = self._log(group, limits.rate)
+        excess += sum(claims for _at, claims in log)
+        opening = None
+        for at, claims in log:
+            if excess <= 0:
+                break
+            excess -= claims
+            opening = at + micros(limits.rate.period)
+        return opening
 
     def _count(self, group: str, limits: Limits) -> int:
         room = _UNLIMITED
         if limits.max_running is not None:
-            running = self._hot.running_of_group(self._transaction.cursor, group)
-            room = max(0, limits.max_running - running)
+            room = limits.max_running - self._hot.running_of_group(self._cursor, group)
         if limits.rate is not None:
-            rate = limits.rate
-            room = min(room, self._rate_left(group, rate.limit, micros(rate.period)))
-        return room
+            used = sum(claims for _at, claims in self._log(group, limits.rate))
+            room = min(room, limits.rate.limit - used)
+        return max(0, room)
 
-    def _rate_left(self, group: str, limit: int, period: int) -> int:
+    def _log(self, group: str, rate: Rate) -> list[tuple[int, int]]:
+        """Return when how many claims were made within the period, oldest first."""
         table, now = self._store.tables.rate, self._transaction.now
         connection = self._transaction.connection
         in_group = table.c.grp == group
-        connection.execute(sa.delete(table).where(in_group, table.c.at <= now - period))
+        connection.execute(
+            sa.delete(table).where(in_group, table.c.at <= now - micros(rate.period))
+        )
+        # A clock that was set back must not close a group for longer than one period.
+        connection.execute(sa.update(table).where(in_group, table.c.at > now).values(at=now))
         query = sa.select(table.c.at, table.c.claims).where(in_group).order_by(table.c.at)
-        log = [(int(at), int(claims)) for at, claims in connection.execute(query)]
-        left = limit - sum(claims for _at, claims in log)
-        if left <= 0 and log:
-            self.openings.append(_opening(log, 1 - left, period))
-        return max(0, left)
+        return [(int(at), int(claims)) for at, claims in connection.execute(query)]
 
     # ---- locks
 
@@ -93,7 +106,7 @@ class Limiter:
         """Take a lock for one task, if its limit leaves room."""
         name = (group, key)
         if name not in self._held:
-            self._held[name] = self._hot.running_of_lock(self._transaction.cursor, group, key)
+            self._held[name] = self._hot.running_of_lock(self._cursor, group, key)
         if self._held[name] >= limit:
             self._busy[key] = group
             return False
@@ -106,15 +119,6 @@ class Limiter:
             if self._left_to_park > 0:
                 held = self._held[group, key]
                 self._left_to_park -= self._hot.park(
-                    self._transaction.cursor, group, key, held, self._left_to_park
+                    self._cursor, group, key, held, self._left_to_park
                 )
         self._busy.clear()
-
-
-def _opening(log: list[tuple[int, int]], excess: int, period: int) -> int:
-    """Return when as many claims as are in excess have left the window."""
-    for at, claims in log:
-        excess -= claims
-        if excess <= 0:
-            return at + period
-    return log[-1][0] + period

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from taskkit.groups import covers
+from taskkit.limits import LATEST
 from taskkit_sql.dialects import Dialect
 from taskkit_sql.engine import Transaction
+from taskkit_sql.queue.limiting import Limiter
 from taskkit_sql.queue.turns import Want, ranges
 
 _LOOKED_AT: Final = 1000
@@ -21,36 +23,49 @@ less than to walk through a million tasks of others in every claim.
 class Opening:
     """Finds the instant for one claim."""
 
-    def __init__(self, dialect: Dialect, transaction: Transaction) -> None:
+    def __init__(self, dialect: Dialect, transaction: Transaction, limiter: Limiter) -> None:
         self._hot = dialect
+        self._limiter = limiter
         self._cursor = transaction.cursor
         self._now = transaction.now
         self._soonest: list[tuple[int, str]] | None = None
 
-    def of(self, wants: Sequence[Want], pauses: Mapping[str, int | None]) -> int | None:
-        """Return the earliest instant, None if nothing is to come."""
+    def of(self, wants: Sequence[Want], pauses: Mapping[str, int | None]) -> list[int]:
+        """Return the earliest instants of all wants; none if nothing is to come."""
         found: list[int] = []
         for want in wants:
             found.extend(self._waiting(want))
             found.extend(self._paused(want, pauses))
-        return min(found, default=None)
+        return found
 
     def _waiting(self, want: Want) -> Iterator[int]:
         if not want.ranges:
             return
         due = self._hot.first_waiting_of_group(self._cursor, want.name)
         if due is not None:
-            yield due
+            yield self._gated(want.name, due)
         low, high = want.ranges[1]
         if self._hot.next_waiting_group(self._cursor, low, high) is None:
             return
+        yield from self._below(want, low, high)
+
+    def _below(self, want: Want, low: str, high: str) -> Iterator[int]:
+        found: int | None = None
         soonest = self._look()
         for due, group in soonest:
+            if found is not None and due >= found:
+                break
             if low <= group < high and want.past(group) is None:
-                yield due
-                return
-        if len(soonest) == _LOOKED_AT:
+                # Another subgroup, due later, may still come before the gate of this one.
+                found = min(self._gated(group, due), found or LATEST)
+        if found is not None:
+            yield found
+        elif len(soonest) == _LOOKED_AT:
             yield soonest[-1][0]
+
+    def _gated(self, group: str, due: int) -> int:
+        opens = self._limiter.opens(group)
+        return due if opens is None else max(due, opens)
 
     def _look(self) -> list[tuple[int, str]]:
         if self._soonest is None:
