@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from taskkit.memory.heap import LazyHeap
 from taskkit.records import Attempt, Outcome, Record, WorkerInfo, WorkerRecord
 from taskkit.task import Failure, State, Task
+
+Place: TypeAlias = Literal["waiting", "ready", "parked"]
+"""Due later; to be claimed; behind a lock."""
 
 
 @dataclass(slots=True, eq=False)
@@ -45,8 +47,8 @@ class Entry:
     cancelling: bool = False
     progress: bytes | None = None
     history: list[Attempt] | None = None
-    place: LazyHeap | None = None
-    """Where it lies while it is unclaimed: among the waiting, the ready or the parked."""
+    place: Place | None = None
+    """Where it lies while it is unclaimed."""
     ran_on: str = ""
     """Id of the worker that has or had the last claim."""
     settled: int = 0

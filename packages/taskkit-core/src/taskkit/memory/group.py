@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from taskkit.memory.entry import Entry
 from taskkit.memory.heap import LazyHeap
 from taskkit.memory.limiting import Lock, RateLog
-from taskkit.records import Limits
-from taskkit.task import Task
+from taskkit.memory.ready import Ready
+from taskkit.records import Count, Limits
+from taskkit.task import State, Task
 
 if TYPE_CHECKING:
     from taskkit.memory.order import Node
@@ -22,6 +23,7 @@ class Group:
 
     __slots__ = (
         "_locks",
+        "_parked",
         "_rate",
         "_tasks",
         "_unique",
@@ -40,9 +42,9 @@ class Group:
         self._tasks = tasks
         self.nodes = nodes
         """Under these names it can be wanted: its own, and those of the groups above it."""
-        self.ready: LazyHeap = LazyHeap()
+        self.ready = Ready()
         """Due, as far as anybody looked, in claim order."""
-        self.waiting: LazyHeap = LazyHeap()
+        self.waiting = LazyHeap()
         """Due later, by due."""
         self.rotating = False
         """Whether its nodes offer it to claims."""
@@ -51,6 +53,7 @@ class Group:
         self.limits = NO_LIMITS
         self._rate: RateLog | None = None
         self._locks: dict[str, Lock] = {}
+        self._parked = LazyHeap()
         self._unique: dict[str, Entry] = {}
 
     @property
@@ -73,13 +76,20 @@ class Group:
 
     def withdraw(self, entry: Entry) -> None:
         """Take an unclaimed task out of the queue, not in order to run it."""
-        assert entry.place is not None
-        entry.place.discard(entry.task.id)
-        was_ready = entry.place is self.ready
+        task, place = entry.task, entry.place
         entry.place = None
         self.unclaimed -= 1
-        if was_ready and entry.task.lock_key is not None:
-            self._wake(entry.task.lock_key)
+        if place == "waiting":
+            self.waiting.discard(task.id)
+            return
+        assert place is not None
+        if place == "ready":
+            self.ready.discard(task)
+        if task.lock_key is not None:
+            if place == "parked":
+                self._parked.discard(task.id)
+                self._locks[task.lock_key].discard(task)
+            self._wake(task.lock_key)
 
     def promote(self, now: int) -> None:
         """Move what has become due from the waiting to the ready."""
@@ -89,12 +99,11 @@ class Group:
 
     def _wait(self, entry: Entry) -> None:
         self.waiting.push(entry.task.id, entry.task.due)
-        entry.place = self.waiting
+        entry.place = "waiting"
 
     def _offer(self, entry: Entry) -> None:
-        task = entry.task
-        self.ready.push(task.id, (-task.priority, task.due, task.id))
-        entry.place = self.ready
+        self.ready.push(entry.task)
+        entry.place = "ready"
 
     # ---- claims
 
@@ -119,9 +128,6 @@ class Group:
         while len(taken) < most and ready:
             entry = tasks[ready.pop()]
             task = entry.task
-            if task.due > now:  # the clock was set back after it had become due
-                self._wait(entry)
-                continue
             if task.lock_key is not None and not self._lock(task.lock_key, entry):
                 continue
             entry.place = None
@@ -157,7 +163,9 @@ class Group:
         if lock is None:
             lock = self._locks[key] = Lock()
         if lock.running >= entry.task.lock_limit:
-            lock.park(entry)
+            lock.park(entry.task)
+            entry.place = "parked"
+            self._parked.push(entry.task.id, entry.task.due)
             return False
         lock.running += 1
         return True
@@ -168,6 +176,7 @@ class Group:
             return False
         woken = False
         for task_id in lock.wake():
+            self._parked.discard(task_id)
             self._offer(self._tasks[task_id])
             woken = True
         if lock.idle:
@@ -197,6 +206,26 @@ class Group:
             self._rate.change(limits.rate)
 
     def rewind(self, now: int) -> None:
-        """Follow a clock that was set back."""
+        """Follow a clock that was set back: what is not due any more waits again."""
         if self._rate is not None:
             self._rate.rewind(now)
+        entries = [self._tasks[task_id] for task_id in (*self.ready, *self._parked)]
+        early = [entry for entry in entries if entry.task.due > now]
+        for entry in early:
+            self.withdraw(entry)
+        for entry in early:
+            self._wait(entry)
+        self.unclaimed += len(early)
+
+    # ---- numbers
+
+    def counts(self) -> Iterator[Count]:
+        """Yield the counts of the unclaimed, as of the last promotion."""
+        parked = self._parked.first()
+        dues = [self.ready.oldest(), None if parked is None else parked[0]]
+        oldest = min((due for due in dues if due is not None), default=None)
+        if oldest is not None:
+            yield Count(self.name, State.QUEUED, len(self.ready) + len(self._parked), oldest)
+        first = self.waiting.first()
+        if first is not None:
+            yield Count(self.name, State.WAITING, len(self.waiting), first[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from typing import Any, Final, TypeAlias
 
@@ -31,6 +32,9 @@ class LazyHeap:
 
     def __len__(self) -> int:
         return len(self._live)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._live)
 
     def push(self, name: str, key: Any) -> None:
         """Add a name, or give it another key."""

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterator
 
 from taskkit.clock import micros
-from taskkit.memory.entry import Entry
 from taskkit.memory.heap import LazyHeap
 from taskkit.records import Rate
+from taskkit.task import Task
 
 
 class Lock:
@@ -27,12 +27,19 @@ class Lock:
         # generous run must not wake the strict, who would go before them in vain.
         self._parked: dict[int, LazyHeap] = {}
 
-    def park(self, entry: Entry) -> None:
+    def park(self, task: Task) -> None:
         """Put a due task aside until there is room."""
-        task = entry.task
         heap = self._parked.setdefault(task.lock_limit, LazyHeap())
         heap.push(task.id, (-task.priority, task.due, task.id))
-        entry.place = heap
+
+    def discard(self, task: Task) -> None:
+        """Forget a parked task."""
+        self._parked[task.lock_limit].discard(task.id)
+
+    def parked(self) -> Iterator[str]:
+        """Yield the ids of all that are parked."""
+        for heap in self._parked.values():
+            yield from heap
 
     def wake(self) -> Iterator[str]:
         """Yield, for each limit that leaves room, the id of the first that is parked behind it."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from taskkit.errors import InvalidInput
 from taskkit.memory.entry import Entry
-from taskkit.memory.state import Memory, resolve, resolve_task
+from taskkit.memory.incoming import resolve, resolve_task
+from taskkit.memory.state import Memory
 from taskkit.records import Answered, Outcome, Settlement
 from taskkit.task import Failure, Instant, NewTask, State
 
@@ -42,7 +43,7 @@ def requeue(memory: Memory, ids: Collection[str], due: Instant) -> dict[str, Ans
         if entry.state not in _REQUEUABLE or taken:
             answers[task_id] = Answered.REFUSED
             continue
-        memory.kept.discard(task_id)
+        memory.unfinish(entry)
         entry.task = replace(task, due=resolve(due, now), retry_count=0, expires=None)
         entry.losses = 0
         entry.done = entry.failure = None

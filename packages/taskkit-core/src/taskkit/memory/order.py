@@ -105,9 +105,15 @@ class Order:
         return 0 if node is None else node.news
 
     def rewind(self, now: int) -> None:
-        """Follow a clock that was set back: alarms set for its former future may be late."""
+        """Follow a clock that was set back: what was due may be early, and alarms late."""
         for group in self.groups.values():
             group.rewind(now)
+            self.refresh(group, now)
+
+    def promote(self, now: int) -> None:
+        """Let every group know what time it is."""
+        for group in self.groups.values():
+            group.promote(now)
             self.refresh(group, now)
 
     def _leave(self, group: Group, now: int) -> None:
@@ -140,8 +146,6 @@ class Order:
                 self._leave(group, now)
             else:
                 rotation.move_to_end(group.name)
-                if group.waiting:  # with what a clock that was set back returned to it
-                    self.refresh(group, now)
         # Behind the others, so that the next claim does not pass them all again.
         for group in passed:
             rotation[group.name] = group

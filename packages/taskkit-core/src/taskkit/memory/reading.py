@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from taskkit.errors import InvalidInput
 from taskkit.groups import covers
@@ -30,24 +30,25 @@ def is_over(memory: Memory, task_id: str) -> bool:
 
 
 def count(memory: Memory, groups: Collection[str] | None) -> list[Count]:
-    """Count tasks by group and state.
-
-    This looks at every task. It is asked for by people, seldom; numbers that are always ready
-    (above all the oldest due) would cost every task at every step.
-    """
+    """Count tasks by group and state."""
     now = memory.tick()
-    numbers: dict[tuple[str, State], tuple[int, int]] = {}
-    for entry in memory.tasks.values():
-        task = entry.task
-        if groups is not None and task.group not in groups:
-            continue
-        key = task.group, entry.state_at(now)
-        number, oldest = numbers.get(key, (0, task.due))
-        numbers[key] = number + 1, min(oldest, task.due)
-    return [
-        Count(group, state, number, oldest)
-        for (group, state), (number, oldest) in sorted(numbers.items())
-    ]
+    memory.order.promote(now)
+    counts = [count for group in memory.order.groups.values() for count in group.counts()]
+    counts += _running(memory)
+    counts += memory.tally.counts((entry.task, entry.state) for entry in memory.tasks.values())
+    return sorted(
+        (count for count in counts if groups is None or count.group in groups),
+        key=lambda count: (count.group, count.state),
+    )
+
+
+def _running(memory: Memory) -> Iterator[Count]:
+    dues: dict[str, list[int]] = {}
+    for worker in memory.workers.values():
+        for entry in worker.running.values():
+            dues.setdefault(entry.task.group, []).append(entry.task.due)
+    for group, those in dues.items():
+        yield Count(group, State.RUNNING, len(those), min(those))
 
 
 def find(memory: Memory, query: Query, limit: int, after: str | None) -> Page:

@@ -13,19 +13,19 @@ from typing import Final
 from taskkit.clock import SECOND, Clock, ManualClock
 from taskkit.memory.entry import Entry, Worker
 from taskkit.memory.heap import LazyHeap
+from taskkit.memory.incoming import resolve
 from taskkit.memory.index import IdIndex
 from taskkit.memory.news import News
 from taskkit.memory.order import Order
+from taskkit.memory.tally import Tally
 from taskkit.records import Outcome, Settlement
 from taskkit.task import (
     CANCELLED_BY_REQUEST,
     EXPIRED,
     SUPERSEDED,
     WORKER_DIED,
-    After,
     Failure,
     Instant,
-    NewTask,
     State,
     Task,
 )
@@ -50,10 +50,11 @@ class Memory:
         """Who waits for a task to be finished or gone, by task id."""
         self.token = 0
         """The newest token; they grow over all tasks, not only over those of one."""
-        self.kept: LazyHeap = LazyHeap()
+        self.kept = LazyHeap()
         """Finished tasks by the end of their ttl."""
         self.index = IdIndex()
-        self._expiring: LazyHeap = LazyHeap()
+        self.tally = Tally()
+        self._expiring = LazyHeap()
         self._discarded: OrderedDict[str, int] = OrderedDict()
         self._latest = 0
         if isinstance(clock, ManualClock):
@@ -156,9 +157,15 @@ class Memory:
         entry.failure = failure
         entry.cancelling = False
         self._free(entry)
+        self.tally.add(task, state)
         self.kept.push(task.id, now + round(task.ttl * SECOND))
         if self.watchers:
             self._tell(task.id)
+
+    def unfinish(self, entry: Entry) -> None:
+        """Take a finished entry out of what is kept."""
+        self.kept.discard(entry.task.id)
+        self.tally.remove(entry.task, entry.state)
 
     def cancel(self, entry: Entry, now: int) -> None:
         """Finish an entry that somebody asked to cancel."""
@@ -194,12 +201,12 @@ class Memory:
     def remove(self, entry: Entry, now: int) -> None:
         """Forget an entry, whatever its state."""
         task = entry.task
-        if entry.state is State.QUEUED and entry.place is not None:
+        if entry.state is State.QUEUED:
             self.withdraw(entry)
         elif entry.state is State.RUNNING:
             self.stop(entry, now)
         else:
-            self.kept.discard(task.id)
+            self.unfinish(entry)
         self._free(entry)
         del self.tasks[task.id]
         if self.watchers:
@@ -260,39 +267,8 @@ class Memory:
         self.schedules.clear()
         self.kept = LazyHeap()
         self.index = IdIndex()
+        self.tally = Tally()
         self._expiring = LazyHeap()
         self._discarded.clear()
         for task_id in list(self.watchers):
             self._tell(task_id)
-
-
-def resolve(instant: Instant, now: int) -> int:
-    """Return an instant as the store's clock has it."""
-    return now + instant.delay if isinstance(instant, After) else instant
-
-
-def resolve_task(task: NewTask, now: int) -> Task:
-    """Return the task that a request becomes."""
-    expires = task.expires
-    return Task(
-        task.id,
-        task.group,
-        task.name,
-        task.data,
-        resolve(task.due, now),
-        now,
-        task.priority,
-        0,
-        task.scheduled,
-        task.ttl,
-        task.timeout,
-        None if expires is None else resolve(expires, now),
-        task.unique_key,
-        task.unique_scope,
-        task.lock_key,
-        task.lock_limit,
-        task.on_lost,
-        task.max_lost,
-        task.max_history,
-        dict(task.labels),
-    )
