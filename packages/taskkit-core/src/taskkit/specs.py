@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypedDict
 
@@ -68,8 +68,15 @@ def initiation(handler: TaskHandler, spec: TaskSpec) -> Initiation:
         return Initiation(_as_new(task), eager)
     if isinstance(spec, Mapping):
         _check_names(spec)
-        return Initiation(_from_args(handler, **spec), spec.get("eager", False))
+        task = completed(handler, _from_args(handler, **spec))
+        return Initiation(task, spec.get("eager", False))
     return Initiation(_as_new(spec))
+
+
+def completed(handler: TaskHandler, task: NewTask) -> NewTask:
+    """Return a task that was named only with what the handler knows of it (``Completing``)."""
+    complete: Callable[[NewTask], NewTask] | None = getattr(handler, "complete", None)
+    return task if complete is None else complete(task)
 
 
 def _check_names(spec: Mapping[str, Any]) -> None:
