@@ -90,8 +90,9 @@ class Claimer:
         self._settle = settle
         self._on_dead = on_dead
         self._on_dry = on_dry
-        self.excluding: frozenset[str] = frozenset()
-        """Groups of which nothing is claimed, with their subgroups."""
+        self.excluding: frozenset[str] | None = None
+        """Groups of which nothing is claimed, with their subgroups. None: not known yet, so that a
+        worker that starts during a pause claims nothing before its first heartbeat."""
         self._wake = threading.Event()
         self._heard = False
         self._ending = False
@@ -144,6 +145,8 @@ class Claimer:
             for post in self._posts.values():
                 post.dry = False
         excluding = self.excluding
+        if excluding is None:
+            return self._settings.poll
         posts = [post for group, post in self._posts.items() if not covered(group, by=excluding)]
         self._give_back_overdue(now)
         wants = self._wants(posts, now)

@@ -92,7 +92,7 @@ class Control:
 
     def _stop(self, groups: frozenset[str]) -> None:
         self._stopped |= groups
-        self._claimer.exclude(self._claimer.excluding | self._stopped)
+        self._claimer.exclude((self._claimer.excluding or frozenset()) | self._stopped)
         for slots in self._slots:
             if covered(slots.group, by=self._stopped):
                 self._claimer.release(slots.take_back())

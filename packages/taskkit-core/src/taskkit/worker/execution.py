@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
-from typing import TYPE_CHECKING, Any, Final, Literal
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+)
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from taskkit.clock import SECOND, micros
 from taskkit.context import TaskContext, active
@@ -23,11 +28,13 @@ from taskkit.errors import (
     TaskFailed,
     UnknownTask,
 )
+from taskkit.hooks import run_awaitable
 from taskkit.limits import check_data, check_instant
 from taskkit.records import Outcome, Settlement
 from taskkit.task import After, Failure, Instant, Task
 from taskkit.worker.failure import describe
 from taskkit.worker.interrupt import INTERRUPTIONS
+from taskkit.worker.loop import LoopThread
 
 if TYPE_CHECKING:
     from taskkit.handler import TaskHandler
@@ -36,6 +43,8 @@ if TYPE_CHECKING:
 
 PARK: Final = After(15 * SECOND)
 """When a task that nobody here knows is offered again, to a worker that may be newer."""
+
+Resolve: TypeAlias = Callable[[Awaitable[Any], TaskContext], Any]
 
 _log = logging.getLogger("taskkit.worker.execution")
 
@@ -53,7 +62,8 @@ class Execution:
         hooks: Who listens.
         max_data_bytes: The largest result that is accepted.
         unknown: Whether a task with an unknown name fails, or is given back for a newer worker.
-        resolve: How an awaitable that ``handle`` returned is run from a thread.
+        resolve: How an awaitable is run from a thread: on the worker's loop. Without it, on a loop
+            that is made for it.
     """
 
     __slots__ = ("_encode", "_handle", "_handler", "_hooks", "_limit", "_resolve", "_unknown")
@@ -65,7 +75,7 @@ class Execution:
         max_data_bytes: int,
         unknown: Literal["fail", "park"] = "fail",
         *,
-        resolve: Callable[[Awaitable[Any], TaskContext], Any] | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
         self._handler = handler
         self._handle = handler.handle
@@ -73,7 +83,7 @@ class Execution:
         self._hooks = hooks
         self._limit = max_data_bytes
         self._unknown = unknown
-        self._resolve = resolve or (lambda awaitable, _: hooks.resolve(awaitable))
+        self._resolve = resolve
 
     def run(self, claim: Claim, context: TaskContext) -> Settlement:
         """Handle a claim in this thread and return how it is to be settled."""
@@ -85,7 +95,7 @@ class Execution:
                 else:
                     result = self._handle(claim.task)
                     if result is not None and hasattr(type(result), "__await__"):
-                        result = self._resolve(result, context)
+                        result = self._run_awaitable(result, context)
             except BaseException as error:  # noqa: BLE001 - a task may raise what it likes
                 return self.judge(claim, context, error)
             return self._succeed(claim, context, result)
@@ -155,22 +165,25 @@ class Execution:
             hooks.failed(claim, failure)
 
     def _run_wrapped(self, claim: Claim, context: TaskContext, handle: Callable[[], Any]) -> Any:
-        with ExitStack() as stack:
-            for manager in self._hooks.handling(claim):
-                if isinstance(manager, AbstractContextManager):
-                    stack.enter_context(manager)
-                else:
-                    self._resolve(manager.__aenter__(), context)
-                    stack.push(
-                        lambda *raised, leave=manager.__aexit__: self._resolve(
-                            leave(*raised), context
-                        )
-                    )
-            result = handle()
-            if hasattr(type(result), "__await__"):
-                result = self._resolve(result, context)
-            return result
-        raise _swallowed()
+        # A manager must be left on the loop on which it was entered. `hooks.resolve` may make a
+        # loop for each call, so without a worker's loop this task gets one of its own.
+        own_loop = LoopThread()
+        resolve = self._resolve or own_loop.resolve
+        try:
+            with ExitStack() as stack:
+                for manager in self._hooks.handling(claim):
+                    if isinstance(manager, AbstractContextManager):
+                        stack.enter_context(manager)
+                    else:
+                        resolve(manager.__aenter__(), context)
+                        stack.push(_leave(manager, resolve, context))
+                result = handle()
+                if hasattr(type(result), "__await__"):
+                    result = resolve(result, context)
+                return result
+            raise _swallowed()
+        finally:
+            own_loop.stop()
 
     async def _arun_wrapped(self, claim: Claim) -> Any:
         async with AsyncExitStack() as stack:
@@ -182,6 +195,11 @@ class Execution:
             result = self._handle(claim.task)
             return await result if hasattr(type(result), "__await__") else result
         raise _swallowed()
+
+    def _run_awaitable(self, awaitable: Awaitable[Any], context: TaskContext) -> Any:
+        if self._resolve is None:
+            return run_awaitable(awaitable)
+        return self._resolve(awaitable, context)
 
     def _succeed(self, claim: Claim, context: TaskContext, result: Any) -> Settlement:
         task = claim.task
@@ -250,6 +268,16 @@ class Execution:
 
 def _fail(claim: Claim, failure: Failure) -> Settlement:
     return Settlement(claim.task.id, claim.token, Outcome.FAIL, failure=failure)
+
+
+def _leave(
+    manager: AbstractAsyncContextManager[Any], resolve: Resolve, context: TaskContext
+) -> Callable[..., bool | None]:
+    def leave(*raised: Any) -> bool | None:
+        left: bool | None = resolve(manager.__aexit__(*raised), context)
+        return left
+
+    return leave
 
 
 def _swallowed() -> RuntimeError:

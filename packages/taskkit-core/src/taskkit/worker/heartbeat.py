@@ -88,7 +88,7 @@ class Pulse:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        wait = self._interval if self._registered else 0.0
+        wait = 0.0  # at once: only an answer tells what is paused
         while not self._ended.is_set():
             self._wake.wait(wait)
             self._wake.clear()
@@ -96,15 +96,17 @@ class Pulse:
                 return
             began = monotonic()
             try:
-                if self._registered:
-                    self._beat(began)
-                else:
-                    self._register()
+                self._step(began)
             except Exception as error:  # noqa: BLE001 - logged once per outage by patience
                 wait = min(self._patience.failed(error), self._interval)
             else:
                 self._patience.worked()
                 wait = max(self._interval - (monotonic() - began), 0.0)
+
+    def _step(self, began: float) -> None:
+        if not self._registered:
+            self._register()
+        self._beat(began)
 
     def _register(self) -> None:
         began = monotonic()

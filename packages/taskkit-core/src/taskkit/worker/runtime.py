@@ -166,7 +166,7 @@ class WorkerRuntime:
             self._look()
 
     def _look_for_drain(self) -> float:
-        groups, excluded = self._settings.groups, self._parts.claimer.excluding
+        groups, excluded = self._settings.groups, self._parts.claimer.excluding or ()
         for count in self._backend.count():
             if (
                 count.state in (State.QUEUED, State.RUNNING)
