@@ -184,14 +184,14 @@ class Run:
             model.attempt[task_id] -= 1
         if outcome is Outcome.DISCARD:
             self._forget(task_id)
+        elif outcome is Outcome.LOSE:
+            self._lose(task_id)
         elif task_id in self.cancelling or outcome is Outcome.CANCEL:
             self._cancelled(task_id)
         elif outcome is Outcome.SUCCEED:
             model.move(task_id, "succeeded")
         elif outcome is Outcome.FAIL:
             model.move(task_id, "failed")
-        elif outcome is Outcome.LOSE:
-            self._lose(task_id)
         else:
             model.move(task_id, "unclaimed-pending")
             model.back(task_id, due)
