@@ -23,7 +23,7 @@ from taskkit.errors import Unavailable
 from taskkit_sql.dialects import Cursor, Dialect
 
 _FIRST_PAUSE: Final = 0.0002
-_LONGEST_PAUSE: Final = 0.01
+_LONGEST_PAUSE: Final = 0.001
 """Seconds between attempts to get the write lock: about as long as another one's batch takes."""
 
 
@@ -164,7 +164,9 @@ class Database:
 
     def _open_writer(self) -> tuple[sa.Connection, Cursor]:
         connection = self.connect()
-        self._writer = connection, cursor_of(connection)
+        cursor = cursor_of(connection)
+        self.dialect.prepare_writer(cursor)
+        self._writer = connection, cursor
         return self._writer
 
     def _patiently(self, action: Callable[[], T]) -> T:

@@ -1,9 +1,9 @@
 """How waiting threads learn that something may be claimable, or that a task is over.
 
-Within a process a commit tells them directly. For other processes one thread watches the store:
-SQLite's ``data_version`` changes with every commit of another connection and costs a few
-microseconds to read; only then is it worth a look whether the commit concerns anybody. It runs
-only while somebody waits.
+Within a process a commit tells them directly. For other processes one thread watches the store,
+only while somebody waits: the dialect tells it when a look may be worth while, SQLite's
+``data_version`` whether another connection has committed, and the store's count of wakes whether
+that commit concerns anybody.
 """
 
 from __future__ import annotations
@@ -19,13 +19,10 @@ import sqlalchemy as sa
 from taskkit.clock import Clock, ManualClock, monotonic, sleep
 from taskkit.errors import BackendError
 from taskkit_sql import reading
+from taskkit_sql.dialects import Watch
 from taskkit_sql.engine import Transaction, cursor_of
 from taskkit_sql.store import Store
 
-_IDLE_SECONDS: Final = 0.012
-_BUSY_SECONDS: Final = 0.003
-"""Between two looks; the second for a moment after something has happened."""
-_BUSY_FOR_SECONDS: Final = 0.03
 _LINGER_SECONDS: Final = 5.0
 """How long the thread stays without anybody waiting: a claimer is soon back."""
 _AFTER_ERROR_SECONDS: Final = 0.5
@@ -52,6 +49,7 @@ class Wakeup:
         self._waiting = 0
         self._awaited: dict[str, list[threading.Event]] = {}
         self._thread: threading.Thread | None = None
+        self._watching: Watch | None = None
         self._claimed = threading.local()
 
     # ---- telling
@@ -89,6 +87,9 @@ class Wakeup:
         """Wake everyone for good."""
         self._closed = True
         self.tell()
+        with self._changed:
+            if self._watching is not None:
+                self._watching.interrupt()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout=5)
@@ -186,15 +187,22 @@ class Wakeup:
     def _look(self, connection: sa.Connection) -> None:
         """Watch the store until nobody has waited for a while."""
         dialect, cursor = self._store.dialect, cursor_of(connection)
-        # -1: what was committed before the first look counts as a change.
-        version, happened = -1, monotonic()
-        while self._is_wanted():
-            found = dialect.change(cursor)
-            if found != version:
-                version, happened = found, monotonic()
-                self._inspect(dialect.store(cursor)[1])
-            busy = monotonic() - happened < _BUSY_FOR_SECONDS
-            sleep(_BUSY_SECONDS if busy else _IDLE_SECONDS)
+        version = dialect.change(cursor)
+        # What was committed before the first look counts as a change.
+        self._inspect(dialect.store(cursor)[1])
+        watch = self._watching = dialect.watch()
+        changed = True
+        try:
+            while self._is_wanted():
+                found = dialect.change(cursor)
+                changed, version = found != version, found
+                if changed:
+                    self._inspect(dialect.store(cursor)[1])
+                watch.rest(changed)
+        finally:
+            with self._changed:
+                self._watching = None
+            watch.close()
 
     def _inspect(self, wakes: int) -> None:
         """See whom a commit concerns."""

@@ -33,6 +33,22 @@ class Cursor(Protocol):
     def close(self) -> object: ...
 
 
+class Watch(Protocol):
+    """Tells one thread when it is worth asking for ``change`` again."""
+
+    def rest(self, changed: bool) -> None:
+        """Sleep until then; ``changed`` is what the last look found."""
+        ...
+
+    def interrupt(self) -> None:
+        """End a rest, from another thread."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds; the last call."""
+        ...
+
+
 class Connecting(Protocol):
     """Connections, transactions and errors."""
 
@@ -44,8 +60,12 @@ class Connecting(Protocol):
         """Return a new engine whose connections are in autocommit until ``begin``."""
         ...
 
+    def prepare_writer(self, cursor: Cursor) -> None:
+        """Set up a connection that writes."""
+        ...
+
     def begin(self, cursor: Cursor) -> None:
-        """Begin a transaction that may write; it waits for other writers."""
+        """Begin a transaction that may write, or fail at once because another one writes."""
         ...
 
     def is_busy(self, error: Exception) -> bool:
@@ -58,6 +78,10 @@ class Connecting(Protocol):
 
     def change(self, cursor: Cursor) -> int:
         """Return a number that differs when another connection has committed something."""
+        ...
+
+    def watch(self) -> Watch:
+        """Return a new watch, after ``change`` was called on an open connection."""
         ...
 
     def accept(self, connection: sa.Connection, cursor: Cursor) -> None:

@@ -16,8 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from taskkit.errors import BackendError, Corrupt, SchemaMismatch, Unavailable, Unsupported
 from taskkit.task import Label
-from taskkit_sql.dialects import Condition, Cursor
+from taskkit_sql.dialects import Condition, Cursor, Watch
 from taskkit_sql.dialects.sqlite_statements import SqliteStatements
+from taskkit_sql.dialects.sqlite_watch import watch_log
 from taskkit_sql.settings import Settings
 
 _CHECKPOINT_PAGES: Final = 4000
@@ -60,6 +61,10 @@ class Sqlite(SqliteStatements):
         cursor.execute("PRAGMA cache_size = -8192")
         cursor.execute("PRAGMA temp_store = MEMORY")
         cursor.close()
+
+    def prepare_writer(self, cursor: Cursor) -> None:
+        """Turn off SQLite's own waiting: it sleeps up to 100 ms and so never gets its turn."""
+        cursor.execute("PRAGMA busy_timeout = 0")
 
     def begin(self, cursor: Cursor) -> None:
         """Take the write lock at once: taken later, it could fail in mid-transaction."""
@@ -108,6 +113,10 @@ class Sqlite(SqliteStatements):
         """Return SQLite's counter of other connections' commits."""
         cursor.execute("PRAGMA data_version")
         return int(cursor.fetchone()[0])
+
+    def watch(self) -> Watch:
+        """Watch the log."""
+        return watch_log(self._path)
 
     def accept(self, connection: sa.Connection, cursor: Cursor) -> None:
         """Check that the connection's main database is this file, and begin for good.
