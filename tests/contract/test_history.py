@@ -39,6 +39,17 @@ def test_the_newest_attempts_are_kept_oldest_first(store, most):
     assert kept == list(range(13 - most, 13))
 
 
+def test_the_success_is_kept_in_place_of_the_oldest_attempt(store):
+    """HIS-1."""
+    store.worker()
+    task_id = store.add(max_history=2)
+    store.run(outcome=Outcome.RETRY)
+    store.run(outcome=Outcome.RETRY)
+    store.run()
+    history = store.get(task_id).history
+    assert [(a.attempt, a.outcome) for a in history] == [(2, Outcome.RETRY), (3, Outcome.SUCCEED)]
+
+
 def test_a_task_may_want_no_history(store):
     """HIS-1."""
     store.worker()

@@ -247,6 +247,26 @@ def test_the_oldest_due_of_each_group_and_state_is_told(store):
     assert oldest()[State.QUEUED] == store.at(-4)
 
 
+def test_the_oldest_due_of_finished_tasks_follows_those_that_go(store):
+    """QRY-1."""
+    store.worker()
+    dues = (-3, -5, -4, -5)
+    ids = [store.add(due=store.at(due), priority=9 - n) for n, due in enumerate(dues)]
+    for _ in ids:
+        store.run()
+
+    def oldest():
+        return [(count.count, count.oldest_due) for count in store.backend.count()]
+
+    assert oldest() == [(4, store.at(-5))]
+    store.backend.delete([ids[1]])
+    assert oldest() == [(3, store.at(-5))]
+    store.backend.delete([ids[3]])
+    assert oldest() == [(2, store.at(-4))]
+    store.backend.delete([ids[2]])
+    assert oldest() == [(1, store.at(-3))]
+
+
 def test_counts_can_be_asked_for_some_groups_themselves(store):
     """QRY-1: everywhere but in wants and pauses a group is just itself."""
     for group in ("mail", "mail.a", "other"):
