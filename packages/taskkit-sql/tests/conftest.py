@@ -1,0 +1,58 @@
+"""What is peculiar to SQL stores; what every store promises is tested in tests/contract."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+
+from taskkit.clock import ManualClock
+from taskkit_sql import SqlBackend
+
+# Test modules are imported by path; what they and their child processes share needs a name.
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "tasks.db"
+
+
+@pytest.fixture
+def url(path):
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def opened(url):
+    """Open backends on the file; all are closed at the end."""
+    backends = []
+
+    def open_backend(**options):
+        backends.append(SqlBackend(options.pop("url", url), **options))
+        return backends[-1]
+
+    yield open_backend
+    for backend in backends:
+        backend.close()
+
+
+@pytest.fixture
+def backend(opened):
+    return opened()
+
+
+@pytest.fixture
+def raw(backend, path):
+    """A connection of the driver's own, on a store that exists."""
+    backend.count()
+    connection = sqlite3.connect(path, isolation_level=None)
+    yield connection
+    connection.close()

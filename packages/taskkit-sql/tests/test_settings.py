@@ -1,0 +1,115 @@
+"""URL, options, pickling."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from sqlcase import claim, new_task, register
+from taskkit import connect
+from taskkit.clock import ManualClock, SystemClock
+from taskkit.errors import InvalidSetting
+from taskkit_sql import SqlBackend
+
+
+def test_a_relative_path_is_of_the_directory_at_opening(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    backend = SqlBackend("sqlite:///tasks.db")
+    monkeypatch.chdir("/")
+    backend.migrate()
+    backend.close()
+    assert (tmp_path / "tasks.db").exists()
+
+
+def test_nothing_is_opened_before_the_first_use(path, backend):
+    assert not path.exists()
+    backend.capabilities()
+    assert not path.exists()
+    backend.count()
+    assert path.exists()
+
+
+def test_the_plugin_opens_it_by_name(url, path):
+    backend = connect("sql", url=url, prefix="mine_")
+    backend.put([new_task()])
+    backend.close()
+    assert path.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file:x?mode=memory&uri=true",
+        "sqlite:///x.db?timeout=3",
+        "sqlite://host/x.db",
+        "mysql://x",
+        "nonsense",
+    ],
+)
+def test_a_url_that_names_no_file_is_refused(url):
+    with pytest.raises(InvalidSetting, match="url: expected"):
+        SqlBackend(url)
+
+
+def test_a_store_in_memory_is_named_to_who_asks_for_it():
+    with pytest.raises(InvalidSetting, match=r"connect\('memory'\)"):
+        SqlBackend("sqlite://")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"prefix": "x; DROP TABLE y; --"},
+        {"prefix": "1x"},
+        {"prefix": ""},
+        {"prefix": "x" * 31},
+        {"synchronous": "off"},
+        {"create": "yes"},
+        {"busy_timeout": -1},
+    ],
+)
+def test_an_option_outside_its_range_is_refused(url, options):
+    with pytest.raises(InvalidSetting if "busy_timeout" not in options else ValueError):
+        SqlBackend(url, **options)
+
+
+def test_a_misspelt_option_is_refused_with_a_suggestion(url):
+    with pytest.raises(InvalidSetting, match="did you mean 'prefix'"):
+        SqlBackend(url, prefx="x_")
+
+
+@pytest.mark.parametrize(("synchronous", "number"), [("normal", 1), ("full", 2)])
+def test_synchronous_is_set_on_every_connection(opened, synchronous, number):
+    backend = opened(synchronous=synchronous)
+    with backend._store.database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == number
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_pickling_opens_the_same_store_again(opened):
+    backend = opened(prefix="mine_", clock=SystemClock())
+    backend.put([new_task()])
+    again = pickle.loads(pickle.dumps(backend))
+    register(again)
+    assert len(claim(again)) == 1
+    again.close()
+
+
+def test_a_clock_of_ones_own_is_not_pickled(opened):
+    with pytest.raises(InvalidSetting, match="ManualClock"):
+        pickle.dumps(opened(clock=ManualClock()))
+
+
+def test_a_prefix_is_a_namespace_of_its_own(opened, path):
+    one, two = opened(prefix="one_"), opened(prefix="two_")
+    one.put([new_task()])
+    two.put([new_task(), new_task()])
+    one.clear()
+    assert one.count() == []
+    assert [count.count for count in two.count()] == [2]
+    assert Path(path).exists()
