@@ -70,3 +70,21 @@ def work(url, worker_id):
         succeed(backend, claims, worker_id)
         if claims[0].task.name == "stop":
             return
+
+
+def in_a_fork(action):
+    """Run an action in a fork of this process and return what it returns or raises, as text."""
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            answer = str(action())
+        except BaseException as error:
+            answer = f"{type(error).__name__}: {error}"
+        os.write(sender, answer.encode())
+        os._exit(0)
+    os.close(sender)
+    with open(receiver) as pipe:
+        answer = pipe.read()
+    os.waitpid(child, 0)
+    return answer

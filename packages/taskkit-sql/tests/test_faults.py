@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from sqlcase import claim, in_a_fork, new_task, register, succeed
 
-from sqlcase import claim, new_task, register, succeed
 from taskkit.errors import BackendError, Corrupt, Unavailable
 from taskkit.records import Query
 from taskkit.task import State
@@ -36,41 +34,30 @@ def test_a_folder_in_place_of_the_file(tmp_path):
         SqlBackend(f"sqlite:///{tmp_path}").count()
 
 
-_READ_ONLY = """
-import sys
-from taskkit.errors import Unavailable
-from taskkit.task import NewTask
-from taskkit_sql import SqlBackend
-backend = SqlBackend(f"sqlite:///{sys.argv[1]}")
-try:
-    backend.put([NewTask(id="mail_" + "1" * 32, group="mail", name="x", data=b"")])
-except Unavailable as error:
-    print(error)
-"""
-
-
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_file_that_may_not_be_written(opened):
     """In a process without root's privileges, for which no file is read-only."""
     folder = Path(tempfile.mkdtemp())
+    file = folder / "tasks.db"
+    opened(url=f"sqlite:///{file}").migrate()
+    opened(url=f"sqlite:///{file}").count()
+
+    def put():
+        if os.geteuid() == 0:
+            os.setgid(65534)
+            os.setuid(65534)
+        return SqlBackend(f"sqlite:///{file}").put([new_task()])
+
+    file.chmod(0o444)
+    folder.chmod(0o555)
     try:
-        file = folder / "tasks.db"
-        opened(url=f"sqlite:///{file}").migrate()
-        opened(url=f"sqlite:///{file}").close()
-        file.chmod(0o444)
-        folder.chmod(0o555)
-        ran = subprocess.run(
-            [sys.executable, "-c", _READ_ONLY, str(file)],
-            capture_output=True,
-            text=True,
-            timeout=15,
-            check=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            **({"user": 65534, "group": 65534} if os.geteuid() == 0 else {}),
-        )
-        assert "let this user" in ran.stdout
+        answer = in_a_fork(put)
     finally:
         folder.chmod(0o755)
         shutil.rmtree(folder)
+    assert answer.startswith("Unavailable")
+    assert "let this user" in answer
 
 
 def test_another_writer_for_longer_than_the_timeout(opened, raw):

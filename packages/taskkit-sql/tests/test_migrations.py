@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-
 from sqlcase import new_task
+
 from taskkit.errors import SchemaMismatch
 from taskkit_sql import migrations
 

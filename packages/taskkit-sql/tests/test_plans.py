@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from sqlcase import claim, new_task, register, succeed
+
 from taskkit.clock import SECOND
 
 # Statement (an attribute of the dialect), its parameters, the index that has to serve it.

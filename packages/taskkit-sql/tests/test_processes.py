@@ -7,9 +7,9 @@ import os
 import threading
 
 import pytest
-
 import sqlcase
-from sqlcase import claim, new_task, register, succeed
+from sqlcase import claim, in_a_fork, new_task, register
+
 from taskkit.clock import monotonic
 
 _spawn = multiprocessing.get_context("spawn")
@@ -98,26 +98,56 @@ def test_nobody_watches_while_nobody_waits(backend):
     assert "taskkit-sql-wakeup" not in [thread.name for thread in threading.enumerate()]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_fork_gets_connections_of_its_own(backend):
-    """Also with a thread of the parent inside a transaction."""
+_forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+_quietly = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+
+@_forks
+@_quietly
+def test_parent_and_child_of_a_fork_have_connections_of_their_own(backend, raw):
+    """The parent's are closed while it forks, or SQLite would not lock in the child."""
     register(backend)
-    backend.put([new_task()])
-    backend.wait(["mail"], 0)
-    with backend._store.database.write() as held:
-        held.wakes = True
-        child = os.fork()
-        if child == 0:
-            try:
-                # The parent writes still: the child only gets ready, then waits for the lock.
-                backend.put([new_task()])
-                os._exit(0 if len(claim(backend, 1)) == 1 else 3)
-            except BaseException:
-                os._exit(4)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert sum(count.count for count in backend.count()) == 2
-    assert len(claim(backend)) == 1
+    backend.put([new_task(), new_task()])
+    assert len(claim(backend, 1)) == 1
+
+    def in_child():
+        database = backend._store.database
+        assert database._engine is None
+        assert database._writer is None
+        return len(claim(backend, 1))
+
+    assert in_a_fork(in_child) == "1"
+    assert claim(backend) == []
+    assert backend.put([new_task()])[0].status == "put"
+
+
+@_forks
+@_quietly
+def test_who_waits_while_the_process_forks_is_woken_all_the_same(opened):
+    one, other = opened(), opened()
+    register(one)
+    claim(one)
+    woken = threading.Event()
+    thread = threading.Thread(target=lambda: one.wait(["mail"], 15) and woken.set())
+    thread.start()
+    deadline = monotonic() + 10
+    while one._wakeup._watching is None:
+        assert monotonic() < deadline
+    assert in_a_fork(lambda: len(one.count())) == "0"
+    assert not woken.is_set()
+    other.put([new_task()])
+    assert woken.wait(10)
+    thread.join()
+
+
+@_forks
+@_quietly
+def test_a_fork_inside_a_transaction_is_refused_in_the_child(backend, monkeypatch):
+    monkeypatch.setattr("taskkit_sql.engine._QUIET_SECONDS", 0.05)
+    backend.count()
+    with backend._store.database.write():
+        assert "Unavailable: this process was forked" in in_a_fork(backend.count)
+    assert backend.put([new_task()])[0].status == "put"
 
 
 def test_threads_of_one_process_never_see_a_lock_error(backend):

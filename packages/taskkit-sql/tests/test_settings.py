@@ -6,8 +6,8 @@ import pickle
 from pathlib import Path
 
 import pytest
-
 from sqlcase import claim, new_task, register
+
 from taskkit import connect
 from taskkit.clock import ManualClock, SystemClock
 from taskkit.errors import InvalidSetting

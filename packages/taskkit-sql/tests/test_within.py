@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
-
 from sqlcase import claim, new_task, register
+
 from taskkit.errors import QueueFull, Unavailable, Unsupported
 from taskkit.records import Limits
 from taskkit_sql import SqlBackend

@@ -7,9 +7,7 @@ as they would in SQLite's busy handler. Between processes ``BEGIN IMMEDIATE`` de
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,11 +19,15 @@ import sqlalchemy as sa
 from taskkit.clock import Clock, monotonic, sleep
 from taskkit.errors import Unavailable
 from taskkit_sql.dialects import Cursor, Dialect
+from taskkit_sql.forking import attend
 
 _FIRST_PAUSE: Final = 0.0002
 _LONGEST_PAUSE: Final = 0.001
 """Seconds between attempts to get the write lock: about as long as another one's batch takes."""
 
+
+_QUIET_SECONDS: Final = 2.0
+"""How long a fork waits for the store to be free."""
 
 T = TypeVar("T")
 
@@ -56,26 +58,27 @@ class Database:
         """Checks the schema, once, before the first use."""
         self.committed: Callable[[Transaction, int | None], None] = lambda _tx, _wakes: None
         """Called after each commit, with the store's count of wakes if it was raised."""
+        self.forking: list[Callable[[], None]] = []
+        """Called before a fork: whoever holds a connection for long has to give it back."""
         self.forked: list[Callable[[], None]] = []
-        """Called in the child after a fork, before anything else."""
+        """Called in the child after a fork."""
         self._busy_timeout = busy_timeout
-        self._closed = False
+        self._refusal: str | None = None
         self._reset()
-        _open_databases.add(self)
+        attend(self)
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
-        self._opening = threading.RLock()
+        # Taken in this order: preparing, then writing; the other two are never held for long.
+        self._preparing = threading.RLock()
+        self._writing = threading.Lock()
+        self._creating = threading.Lock()
+        self._gate = threading.Condition()
+        self._reading = 0
+        self._is_forking = False
+        self._is_quiet = False
         self._engine: sa.Engine | None = None
         self._writer: tuple[sa.Connection, Cursor] | None = None
         self._prepared = False
-
-    def after_fork(self) -> None:
-        """Leave every connection to the parent: closing one here would break its locks."""
-        _left_to_parent.append((self._engine, self._writer))
-        self._reset()
-        for callback in self.forked:
-            callback()
 
     # ---- opening and closing
 
@@ -83,7 +86,7 @@ class Database:
         """Make sure that the store can be used."""
         if self._prepared:
             return
-        with self._opening:
+        with self._preparing:
             if not self._prepared:
                 self.prepare()
                 self._prepared = True
@@ -93,25 +96,68 @@ class Database:
         """Whether the schema has been checked."""
         return self._prepared
 
-    def connect(self) -> sa.Connection:
-        """Return a connection of its own, which the caller closes."""
-        if self._closed:
-            raise Unavailable("this backend has been closed; open a new one")
-        with self._opening:
+    def _connect(self) -> sa.Connection:
+        if self._refusal is not None:
+            raise Unavailable(self._refusal)
+        with self._creating:
             if self._engine is None:
                 self._engine = self.dialect.engine()
-        return self._patiently(self._engine.connect)
+            engine = self._engine
+        return self._patiently(engine.connect)
 
     def close(self) -> None:
         """Close every connection, after whoever is writing."""
-        self._closed = True
-        with self._opening, self._lock:
-            writer, self._writer = self._writer, None
-            if writer is not None:
-                with suppress(*self.dialect.errors):
-                    writer[0].close()
-            if self._engine is not None:
-                self._engine.dispose()
+        self._refusal = "this backend has been closed; open a new one"
+        with self._writing:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(*self.dialect.errors):
+                writer[0].close()
+        with self._creating:
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
+
+    # ---- forks
+
+    def before_fork(self) -> None:
+        """Close every connection, if they become free in time."""
+        deadline = monotonic() + _QUIET_SECONDS
+        with self._gate:
+            self._is_forking = True
+        for callback in self.forking:
+            callback()
+        with self._gate:
+            unread = self._gate.wait_for(lambda: self._reading == 0, _QUIET_SECONDS)
+        left = max(0.0, deadline - monotonic())
+        self._is_quiet = self._writing.acquire(timeout=left) and unread
+        if self._is_quiet:
+            self._let_go()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on; connections are opened again when they are needed."""
+        if self._is_quiet:
+            self._is_quiet = False
+            self._writing.release()
+        with self._gate:
+            self._is_forking = False
+            self._gate.notify_all()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew."""
+        if not self._is_quiet:
+            # Not even garbage-collected: closing them would undo the parent's locks.
+            _left_to_parent.append((self._engine, self._writer))
+            self._refusal = (
+                "this process was forked while its parent was using the store, which SQLite "
+                "cannot bear; start it by spawn or forkserver, or fork before the store is used"
+            )
+        self._reset()
+        for callback in self.forked:
+            callback()
 
     # ---- transactions
 
@@ -124,9 +170,17 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Give a connection without a look at the schema first."""
-        with self.translating(), self.connect() as connection:
-            yield connection
+        """Give a connection without a look at the schema first. Not to be nested."""
+        with self._gate:
+            self._gate.wait_for(lambda: not self._is_forking)
+            self._reading += 1
+        try:
+            with self.translating(), self._connect() as connection:
+                yield connection
+        finally:
+            with self._gate:
+                self._reading -= 1
+                self._gate.notify_all()
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -139,7 +193,7 @@ class Database:
     def writing(self) -> Iterator[Transaction]:
         """Give a transaction without a look at the schema first."""
         with self.translating():
-            with self._lock:
+            with self._writing:
                 connection, cursor = self._writer or self._open_writer()
                 self._patiently(lambda: self.dialect.begin(cursor))
                 try:
@@ -163,7 +217,7 @@ class Database:
             raise self.dialect.translate(error) from error
 
     def _open_writer(self) -> tuple[sa.Connection, Cursor]:
-        connection = self.connect()
+        connection = self._connect()
         cursor = cursor_of(connection)
         self.dialect.prepare_writer(cursor)
         self._writer = connection, cursor
@@ -190,17 +244,7 @@ def cursor_of(connection: sa.Connection) -> Cursor:
     return cast("Cursor", driver.cursor())
 
 
-_open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
-# Never emptied: what the child of a fork inherited must not even be garbage-collected.
+# Never emptied: see `after_fork_in_child`.
 _left_to_parent: list[object] = []
-
-
-def _after_fork_in_child() -> None:
-    for database in list(_open_databases):
-        database.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 __all__ = ["Database", "Transaction", "cursor_of"]

@@ -52,17 +52,16 @@ def get(store: Store, ids: Collection[str]) -> dict[str, Record | None]:
     return found
 
 
-def is_over(store: Store, ids: Collection[str]) -> set[str]:
+def is_over(store: Store, connection: sa.Connection, ids: Collection[str]) -> set[str]:
     """Return which of the tasks are finished or gone."""
     task = store.tables.task
     wanted = list(ids)
     over = set(wanted)
-    with store.database.read() as connection:
-        for start in range(0, len(wanted), _ROWS):
-            query = sa.select(task.c.id).where(
-                task.c.id.in_(wanted[start : start + _ROWS]), task.c.done.is_(None)
-            )
-            over.difference_update(connection.execute(query).scalars())
+    for start in range(0, len(wanted), _ROWS):
+        query = sa.select(task.c.id).where(
+            task.c.id.in_(wanted[start : start + _ROWS]), task.c.done.is_(None)
+        )
+        over.difference_update(connection.execute(query).scalars())
     return over
 
 

@@ -27,6 +27,8 @@ _LINGER_SECONDS: Final = 5.0
 """How long the thread stays without anybody waiting: a claimer is soon back."""
 _AFTER_ERROR_SECONDS: Final = 0.5
 
+_NAME: Final = "taskkit-sql-wakeup"
+
 _log = logging.getLogger("taskkit.sql.wakeup")
 
 
@@ -37,6 +39,7 @@ class Wakeup:
         self._store = store
         self._closed = False
         self._reset()
+        store.database.forking.append(self._give_way)
         store.database.forked.append(self._reset)
         store.database.committed = self._committed
         _listen(store.database.clock, self)
@@ -50,6 +53,7 @@ class Wakeup:
         self._awaited: dict[str, list[threading.Event]] = {}
         self._thread: threading.Thread | None = None
         self._watching: Watch | None = None
+        self._giving_way = False
         self._claimed = threading.local()
 
     # ---- telling
@@ -93,6 +97,15 @@ class Wakeup:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout=5)
+
+    def _give_way(self) -> None:
+        """Give the watching connection back for a moment, because the process forks."""
+        with self._changed:
+            if self._thread is not None:
+                self._giving_way = True
+                self._changed.notify_all()
+            if self._watching is not None:
+                self._watching.interrupt()
 
     # ---- waiting
 
@@ -138,7 +151,7 @@ class Wakeup:
             self._watch(wakes)
         try:
             # After entering, so that an end in between is not missed.
-            while task_id not in reading.is_over(self._store, [task_id]):
+            while not self._is_over(task_id):
                 if not event.wait(max(0.0, deadline - monotonic())) or self._closed:
                     return False
                 event.clear()
@@ -149,6 +162,10 @@ class Wakeup:
                 self._awaited[task_id].remove(event)
                 if not self._awaited[task_id]:
                     del self._awaited[task_id]
+
+    def _is_over(self, task_id: str) -> bool:
+        with self._store.database.read() as connection:
+            return bool(reading.is_over(self._store, connection, [task_id]))
 
     def _wakes(self) -> int:
         row = self._store.tables.store
@@ -165,31 +182,37 @@ class Wakeup:
         self._changed.notify_all()
         if self._thread is None and not self._closed:
             self._known = wakes
-            self._thread = threading.Thread(
-                target=self._run, name="taskkit-sql-wakeup", daemon=True
-            )
+            self._thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
             self._thread.start()
 
     def _run(self) -> None:
+        is_told = False
         while True:
             try:
                 with self._store.database.reading() as connection:
                     self._look(connection)
-                return
+                is_told = False
             except BackendError:
-                if self._closed:
+                if not self._closed:
+                    if not is_told:
+                        _log.warning("cannot watch the store; trying again", exc_info=True)
+                    is_told = True
+                    # Nobody can say what was missed.
+                    self.tell()
+                    sleep(_AFTER_ERROR_SECONDS)
+            with self._changed:
+                self._giving_way = False
+                # Under the lock: whoever waits from now on starts another thread.
+                if self._closed or not self._waiting:
+                    self._thread = None
                     return
-                _log.warning("cannot watch the store; trying again", exc_info=True)
-                # Nobody can say what was missed.
-                self.tell()
-                sleep(_AFTER_ERROR_SECONDS)
 
     def _look(self, connection: sa.Connection) -> None:
         """Watch the store until nobody has waited for a while."""
         dialect, cursor = self._store.dialect, cursor_of(connection)
         version = dialect.change(cursor)
         # What was committed before the first look counts as a change.
-        self._inspect(dialect.store(cursor)[1])
+        self._inspect(connection, dialect.store(cursor)[1])
         watch = self._watching = dialect.watch()
         changed = True
         try:
@@ -197,14 +220,14 @@ class Wakeup:
                 found = dialect.change(cursor)
                 changed, version = found != version, found
                 if changed:
-                    self._inspect(dialect.store(cursor)[1])
+                    self._inspect(connection, dialect.store(cursor)[1])
                 watch.rest(changed)
         finally:
             with self._changed:
                 self._watching = None
             watch.close()
 
-    def _inspect(self, wakes: int) -> None:
+    def _inspect(self, connection: sa.Connection, wakes: int) -> None:
         """See whom a commit concerns."""
         with self._changed:
             if wakes != self._known:
@@ -213,19 +236,16 @@ class Wakeup:
                 self._changed.notify_all()
             awaited = list(self._awaited)
         if awaited:
-            self._over(reading.is_over(self._store, awaited))
+            self._over(reading.is_over(self._store, connection, awaited))
 
     def _is_wanted(self) -> bool:
         with self._changed:
             if not self._waiting:
                 self._changed.wait_for(self._is_due_to_act, _LINGER_SECONDS)
-            if self._waiting > 0 and not self._closed:
-                return True
-            self._thread = None
-            return False
+            return self._waiting > 0 and not self._closed and not self._giving_way
 
     def _is_due_to_act(self) -> bool:
-        return self._waiting > 0 or self._closed
+        return self._waiting > 0 or self._closed or self._giving_way
 
 
 def _listen(clock: Clock, wakeup: Wakeup) -> None:
