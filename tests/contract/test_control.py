@@ -248,3 +248,16 @@ def test_a_worker_that_stops_in_good_order_cancels_what_was_to_be_cancelled(stor
     store.backend.cancel([task_id])
     store.backend.retire("w")
     assert store.state(task_id) is State.CANCELLED
+
+
+def test_nothing_of_a_paused_group_is_claimed_until_the_pause_ends(store):
+    """CTL-02"""
+    store.add("mail.acme")
+    store.worker(mail=1)
+    store.backend.pause(["mail"], After(10 * SECOND))
+    claims = store.backend.claim("w", {"mail": 1})
+    assert not claims.claims
+    assert claims.next_due is not None
+    assert claims.next_due <= store.at(10)
+    store.move_to(10)
+    assert len(store.backend.claim("w", {"mail": 1}).claims) == 1

@@ -76,7 +76,8 @@ class Queue(Protocol):
         non-empty subgroups of a want it goes round: k claims of one serve k subgroups once each.
         Each claim has a token larger than all earlier ones of its task, and ``attempt`` one
         higher. A task whose lock, ``max_running`` or rate is used up is passed over and blocks
-        nobody; a task that has expired becomes cancelled and is not given.
+        nobody; a task that has expired becomes cancelled and is not given. Of a paused group
+        nothing is given.
 
         Args:
             worker_id: A registered worker whose lease has not expired; otherwise nothing is

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from taskkit.errors import QueueFull
+from taskkit.groups import covers
 from taskkit.memory.entry import Entry
 from taskkit.memory.incoming import resolve, resolve_task
 from taskkit.memory.order import permission
@@ -56,6 +57,9 @@ def claim(
     order = memory.order
     claims: list[Claim] = []
     dues: list[int] = []
+    if memory.pauses:
+        dues += pauses_end(memory, wants, now)
+        excluding = {*excluding, *memory.pauses}
     for want, most in wants.items():
         if most <= 0:
             continue
@@ -67,6 +71,17 @@ def claim(
         if opens is not None:
             dues.append(opens)
     return Claims(claims, min(dues, default=None), now)
+
+
+def pauses_end(memory: Memory, wants: Collection[str], now: int) -> list[int]:
+    """Forget the pauses that are over; return when others end that concern these wants."""
+    for name in [name for name, end in memory.pauses.items() if end is not None and end <= now]:
+        del memory.pauses[name]
+    return [
+        end
+        for name, end in memory.pauses.items()
+        if end is not None and any(covers(name, want) or covers(want, name) for want in wants)
+    ]
 
 
 def settle(memory: Memory, settlements: Sequence[Settlement]) -> list[bool]:
