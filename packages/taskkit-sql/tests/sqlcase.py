@@ -84,7 +84,7 @@ def in_a_fork(action):
         os.write(sender, answer.encode())
         os._exit(0)
     os.close(sender)
-    with open(receiver) as pipe:
+    with os.fdopen(receiver) as pipe:
         answer = pipe.read()
     os.waitpid(child, 0)
     return answer

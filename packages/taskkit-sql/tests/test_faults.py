@@ -14,7 +14,7 @@ from taskkit.errors import BackendError, Corrupt, Unavailable
 from taskkit.records import Query
 from taskkit.task import State
 from taskkit_sql import SqlBackend
-from taskkit_sql.rows import CORRUPT
+from taskkit_sql.history import CORRUPT
 
 
 def test_a_file_that_is_no_database(path, backend):

@@ -6,36 +6,37 @@ import pytest
 from sqlcase import claim, new_task, register, succeed
 
 from taskkit.clock import SECOND
+from taskkit_sql.dialects import sqlite_statements
 
-# Statement (an attribute of the dialect), its parameters, the index that has to serve it.
+# Statement, its parameters, the index that has to serve it.
 _PLANS = [
-    ("_ready", ("mail", 1, 1), "task_ready"),
-    ("_next_ready_group", ("a", "b"), "task_ready"),
-    ("_first_ready", ("a",), "task_ready"),
-    ("_first_waiting", (), "task_waiting"),
-    ("_promote", (1, 1), "task_waiting"),
-    ("_soonest", (1,), "task_waiting"),
-    ("_promote_group", ("a", 1, 1), "task_waiting_group"),
-    ("_first_waiting_of_group", ("a",), "task_waiting_group"),
-    ("_next_waiting_group", ("a", "b"), "task_waiting_group"),
-    ("_has_expired", (1,), "task_expires"),
-    ("_load_expired", (1, 1), "task_expires"),
-    ("_running_of_group", ("a",), "task_running"),
-    ("_load_running", ("w", 1), "task_running"),
-    ("_next_running_worker", ("w",), "task_running"),
-    ("_running_of_lock", ("a", "k"), "task_lock"),
-    ("_park", ("a", "k", 1, 1), "task_lock"),
-    ("_next_parked", ("a", "k", 1), "task_lock"),
-    ("_unpark", ("a", "k", 1, 1), "task_lock"),
-    ("_succeed", (1, 1, b"", "x", 1), "task_id"),
-    ("_is_known", ("x",), "task_id"),
-    ("_holder", ("a", "k"), "task_unique"),
+    ("READY", ("mail", 1, 1), "task_ready"),
+    ("NEXT_READY_GROUP", ("a", "b"), "task_ready"),
+    ("FIRST_READY", ("a",), "task_ready"),
+    ("FIRST_WAITING", (), "task_waiting"),
+    ("PROMOTE", (1, 1), "task_waiting"),
+    ("SOONEST", (1,), "task_waiting"),
+    ("PROMOTE_GROUP", ("a", 1, 1), "task_waiting_group"),
+    ("FIRST_WAITING_OF_GROUP", ("a",), "task_waiting_group"),
+    ("NEXT_WAITING_GROUP", ("a", "b"), "task_waiting_group"),
+    ("HAS_EXPIRED", (1,), "task_expires"),
+    ("LOAD_EXPIRED", (1, 1), "task_expires"),
+    ("RUNNING_OF_GROUP", ("a",), "task_running"),
+    ("LOAD_RUNNING", ("w", 1), "task_running"),
+    ("NEXT_RUNNING_WORKER", ("w",), "task_running"),
+    ("RUNNING_OF_LOCK", ("a", "k"), "task_lock"),
+    ("PARK", ("a", "k", 1, 1), "task_lock"),
+    ("NEXT_PARKED", ("a", "k", 1), "task_lock"),
+    ("UNPARK", ("a", "k", 1, 1), "task_lock"),
+    ("SUCCEED", (1, 1, b"", "x", 1), "task_id"),
+    ("IS_KNOWN", ("x",), "task_id"),
+    ("HOLDER", ("a", "k"), "task_unique"),
 ]
 
 
 @pytest.mark.parametrize(("statement", "parameters", "index"), _PLANS)
 def test_a_hot_statement_uses_its_index(backend, raw, statement, parameters, index):
-    sql = getattr(backend._store.dialect, statement)
+    sql = getattr(sqlite_statements, statement).replace("@", "taskkit_")
     plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
     assert any(f"INDEX taskkit_{index} " in f"{step} " for step in plan), plan
     assert not any("TEMP B-TREE" in step for step in plan), plan

@@ -95,11 +95,19 @@ class SqlBackend:
         self._wakeup.claimed(wakes)
         return claims
 
-    def settle(self, worker_id: str, settlements: Sequence[Settlement]) -> list[bool]:
+    def settle(
+        self,
+        worker_id: str,  # noqa: ARG002 - the token tells: no other worker was given it
+        settlements: Sequence[Settlement],
+    ) -> list[bool]:
         """End claims; answer for each whether this claim's settlement stands."""
         return settle.settle(self._store, settlements)
 
-    def wait(self, groups: Collection[str], timeout: float) -> bool:
+    def wait(
+        self,
+        groups: Collection[str],  # noqa: ARG002 - one count of wakes serves all groups
+        timeout: float,
+    ) -> bool:
         """Block until something may be claimable, at most ``timeout`` seconds."""
         return self._wakeup.wait(timeout)
 

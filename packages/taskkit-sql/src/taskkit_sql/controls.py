@@ -11,7 +11,8 @@ from taskkit.errors import Corrupt
 from taskkit.records import ALL_GROUPS, Control, Limits, Rate
 from taskkit.task import Instant
 from taskkit_sql.engine import Transaction
-from taskkit_sql.rows import dump, resolve
+from taskkit_sql.history import dump
+from taskkit_sql.rows import resolve
 from taskkit_sql.store import Controlled, Store
 
 

@@ -199,7 +199,7 @@ class Database:
                 try:
                     transaction = Transaction(connection, cursor, self.clock.now())
                     yield transaction
-                    wakes = self.dialect.wake(cursor) if transaction.wakes else None
+                    wakes = self.dialect.hot.wake(cursor) if transaction.wakes else None
                     cursor.execute("COMMIT")
                 except BaseException:
                     # Where the error has ended the transaction already there is none to end.

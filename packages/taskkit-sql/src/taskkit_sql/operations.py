@@ -83,7 +83,7 @@ def delete(store: Store, ids: Collection[str]) -> dict[str, Answered]:
 
 def _after_sweep(store: Store, transaction: Transaction) -> Changes:
     changes = Changes(store, transaction)
-    if store.dialect.has_expired(transaction.cursor, transaction.now):
+    if store.hot.has_expired(transaction.cursor, transaction.now):
         while changes.expire(_BATCH):
             changes.flush()
     return changes
@@ -115,7 +115,7 @@ def purge(
         with store.database.write() as transaction:
             found = _purgeable(store, transaction, most, states, older_than)
             if found:
-                store.dialect.remove(transaction.cursor, [seq for seq, _id in found])
+                store.hot.remove(transaction.cursor, [seq for seq, _id in found])
                 transaction.finished.extend(task_id for _seq, task_id in found)
         purged += len(found)
         if len(found) < most:

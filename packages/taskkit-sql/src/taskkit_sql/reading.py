@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -28,7 +28,7 @@ def sweep(store: Store) -> None:
     """Cancel what has expired, so that nobody reads it as queued; writes only if there is any."""
     with store.database.read() as connection:
         cursor = cursor_of(connection)
-        expired = store.dialect.has_expired(cursor, store.database.clock.now())
+        expired = store.hot.has_expired(cursor, store.database.clock.now())
         cursor.close()
     while expired:
         with store.database.write() as transaction:
@@ -144,7 +144,7 @@ _PARTS: Final = (
 
 def _numbers(
     store: Store, connection: sa.Connection, groups: Collection[str] | None, now: int
-) -> Iterator[tuple[str, int, int, int, int]]:
+) -> Iterator[Sequence[Any]]:
     """Yield group, number of the state, whether due later, how many, and the smallest due."""
     task = store.tables.task
     late = sa.case((task.c.due > now, sa.literal_column("1")), else_=sa.literal_column("0"))
@@ -165,8 +165,7 @@ def _numbers(
         )
         if groups is not None:
             query = query.where(task.c.grp.in_(list(groups)))
-        for group, state, is_late, many, due in connection.execute(query):
-            yield group, state, is_late, many, due
+        yield from connection.execute(query)
 
 
 def record(store: Store, task: NewTask, outcome: Settlement, began: int) -> bool:
@@ -175,13 +174,13 @@ def record(store: Store, task: NewTask, outcome: Settlement, began: int) -> bool
         raise InvalidInput(f"record: expected success or failure, found {outcome.outcome}")
     table = store.tables.task
     with store.database.write() as transaction:
-        if store.dialect.is_known(transaction.cursor, task.id):
+        if store.hot.is_known(transaction.cursor, task.id):
             return False
         # Inserted as any other, then finished: no statement of its own for a rare case. Its key
         # is left out for that moment, for another task may hold it.
         row = list(insert_row(task, transaction.now))
         row[10] = None
-        store.dialect.insert(transaction.cursor, row)
+        store.hot.insert(transaction.cursor, row)
         columns = record_columns(task, outcome, began, transaction.now)
         transaction.connection.execute(
             sa.update(table).where(table.c.id == task.id).values(**columns)

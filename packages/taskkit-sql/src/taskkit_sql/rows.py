@@ -14,7 +14,6 @@ from typing import Any, Final
 from sqlalchemy.engine import RowMapping
 
 from taskkit.clock import SECOND, micros
-from taskkit.errors import Corrupt
 from taskkit.records import Attempt, Outcome, Record, Settlement
 from taskkit.task import (
     DEFAULT_MAX_HISTORY,
@@ -27,7 +26,15 @@ from taskkit.task import (
     Task,
 )
 from taskkit_sql.dialects import Values
-from taskkit_sql.schema import OUTCOMES, PARKED, READY, RUNNING, STATES, SUCCEEDED, WAITING
+from taskkit_sql.history import (
+    attempt_entry,
+    corrupt,
+    dump,
+    dump_failure,
+    read_attempts,
+    read_failure,
+)
+from taskkit_sql.schema import FAILED, OUTCOMES, PARKED, READY, RUNNING, STATES, SUCCEEDED, WAITING
 
 # The fields that share the column `options`, with their defaults.
 _OPTIONAL: Final[Mapping[str, object]] = {
@@ -38,9 +45,6 @@ _OPTIONAL: Final[Mapping[str, object]] = {
     "max_lost": DEFAULT_MAX_LOST,
     "max_history": DEFAULT_MAX_HISTORY,
 }
-
-CORRUPT: Final = f"{Corrupt.__module__}.{Corrupt.__qualname__}"
-"""The type of the failure of a task whose row cannot be understood."""
 
 
 def resolve(instant: Instant, now: int) -> int:
@@ -143,68 +147,6 @@ def claimed_task(row: Values) -> Task:
     )  # fmt: skip
 
 
-# ---- failures and histories
-
-
-def dump(value: object) -> str:
-    """Return compact JSON, in ASCII: lone surrogates and NULs in a message survive it."""
-    return json.dumps(value, separators=(",", ":"))
-
-
-def dump_failure(failure: Failure | None) -> str | None:
-    """Return a failure as it is stored."""
-    if failure is None:
-        return None
-    return dump([failure.type, failure.message, failure.traceback])
-
-
-def read_failure(stored: str | None) -> Failure | None:
-    """Return a stored failure; one that cannot be read says so itself."""
-    if stored is None:
-        return None
-    try:
-        kind, message, trace = json.loads(stored)
-        return Failure(str(kind), str(message), str(trace))
-    except (ValueError, TypeError) as error:
-        return corrupt("failure", error)
-
-
-def corrupt(what: str, error: Exception) -> Failure:
-    """Return the failure of a task whose row cannot be understood."""
-    return Failure(CORRUPT, f"the stored {what} cannot be understood and is left as it is: {error}")
-
-
-def read_history(stored: str | None) -> list[Any]:
-    """Return the stored attempts; none if they cannot be read."""
-    if stored is None:
-        return []
-    try:
-        found = json.loads(stored)
-    except ValueError:
-        return []
-    return found if isinstance(found, list) else []
-
-
-def _attempts(stored: str | None) -> list[Attempt]:
-    found: list[Attempt] = []
-    for entry in read_history(stored):
-        try:
-            attempt, began, ended, worker_id, outcome, failure = entry
-            found.append(
-                Attempt(
-                    attempt,
-                    began,
-                    ended,
-                    worker_id,
-                    "lost" if outcome == "lost" else Outcome(outcome),
-                    None if failure is None else Failure(*failure),
-                )
-            )
-        except (ValueError, TypeError):
-            continue
-    return found
-
-
 # ---- whole records
 
 
@@ -254,7 +196,7 @@ def _whole_task(row: RowMapping, extra: dict[str, Any], labels: dict[str, Any]) 
 
 
 def _history(row: RowMapping, most: int) -> list[Attempt]:
-    attempts = _attempts(row["history"])
+    attempts = read_attempts(row["history"])
     if row["state"] == SUCCEEDED and most > 0:
         # The attempt that succeeded is not written a second time: the row itself tells it.
         attempts.append(
@@ -268,8 +210,6 @@ def _history(row: RowMapping, most: int) -> list[Attempt]:
 
 def record_columns(task: NewTask, outcome: Settlement, began: int, now: int) -> dict[str, Any]:
     """Return what a task that was run in place has beside the columns of ``insert_row``."""
-    from taskkit_sql.schema import FAILED
-
     succeeded = outcome.outcome is Outcome.SUCCEED
     failure = outcome.failure or Failure("", "failed without saying why")
     history = None
@@ -288,16 +228,3 @@ def record_columns(task: NewTask, outcome: Settlement, began: int, now: int) -> 
         "history": history,
         "result": outcome.result if succeeded else None,
     }
-
-
-def attempt_entry(
-    attempt: int,
-    began: int | None,
-    ended: int,
-    worker_id: str | None,
-    outcome: str,
-    failure: Failure | None,
-) -> list[Any]:
-    """Return an ended attempt as the history keeps it."""
-    told = None if failure is None else [failure.type, failure.message, failure.traceback]
-    return [attempt, began, ended, worker_id or "", str(outcome), told]

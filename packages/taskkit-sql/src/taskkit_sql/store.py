@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from taskkit_sql.dialects import Dialect
+from taskkit_sql.dialects import Dialect, Hot
 from taskkit_sql.schema import Tables
 
 if TYPE_CHECKING:
@@ -35,3 +35,8 @@ class Store:
     """Whether a store without tables gets them on first use."""
     controlled: Controlled = field(default_factory=Controlled)
     """The newest that this process has read; a claim reads it again only after a change."""
+
+    @property
+    def hot(self) -> Hot:
+        """The hot statements."""
+        return self.dialect.hot

@@ -212,7 +212,7 @@ class Wakeup:
         dialect, cursor = self._store.dialect, cursor_of(connection)
         version = dialect.change(cursor)
         # What was committed before the first look counts as a change.
-        self._inspect(connection, dialect.store(cursor)[1])
+        self._inspect(connection, dialect.hot.store(cursor)[1])
         watch = self._watching = dialect.watch()
         changed = True
         try:
@@ -220,7 +220,7 @@ class Wakeup:
                 found = dialect.change(cursor)
                 changed, version = found != version, found
                 if changed:
-                    self._inspect(connection, dialect.store(cursor)[1])
+                    self._inspect(connection, dialect.hot.store(cursor)[1])
                 watch.rest(changed)
         finally:
             with self._changed:

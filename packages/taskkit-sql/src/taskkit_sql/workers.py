@@ -11,8 +11,8 @@ from taskkit.errors import Corrupt, InvalidInput
 from taskkit.records import Heartbeat, Reclaimed, WorkerInfo, WorkerRecord
 from taskkit_sql import controls
 from taskkit_sql.engine import Transaction
+from taskkit_sql.history import dump
 from taskkit_sql.queue.changes import Changes, Row
-from taskkit_sql.rows import dump
 from taskkit_sql.store import Store
 
 _ALL = 1 << 62
@@ -26,7 +26,7 @@ def register(store: Store, info: WorkerInfo, lease: int) -> None:
         now = transaction.now
         # Of an earlier life of this id only the running tasks are left: their claims are older
         # than this mark, so the next heartbeat gives back what it does not name.
-        mark = store.dialect.store(transaction.cursor)[0]
+        mark = store.hot.store(transaction.cursor)[0]
         transaction.connection.execute(sa.delete(table).where(table.c.id == info.id))
         transaction.connection.execute(
             sa.insert(table).values(
@@ -55,7 +55,7 @@ def heartbeat(
         worker = connection.execute(query.where(table.c.id == worker_id)).first()
         if worker is None or worker.expires <= now:
             return Heartbeat(alive=False)
-        token, _wakes, version = store.dialect.store(transaction.cursor)
+        token, _wakes, version = store.hot.store(transaction.cursor)
         connection.execute(
             sa.update(table)
             .where(table.c.id == worker_id)
@@ -164,10 +164,10 @@ def _lose(changes: Changes, rows: list[Row]) -> None:
 def _running_workers(store: Store, transaction: Transaction) -> set[str]:
     """Return the workers that running tasks name: a loose scan, one seek for each."""
     found: set[str] = set()
-    last = store.dialect.next_running_worker(transaction.cursor, "")
+    last = store.hot.next_running_worker(transaction.cursor, "")
     while last is not None:
         found.add(last)
-        last = store.dialect.next_running_worker(transaction.cursor, last)
+        last = store.hot.next_running_worker(transaction.cursor, last)
     return found
 
 

@@ -49,50 +49,6 @@ class Watch(Protocol):
         ...
 
 
-class Connecting(Protocol):
-    """Connections, transactions and errors."""
-
-    name: str
-    errors: tuple[type[Exception], ...]
-    """What the driver and SQLAlchemy raise."""
-
-    def engine(self) -> sa.Engine:
-        """Return a new engine whose connections are in autocommit until ``begin``."""
-        ...
-
-    def prepare_writer(self, cursor: Cursor) -> None:
-        """Set up a connection that writes."""
-        ...
-
-    def begin(self, cursor: Cursor) -> None:
-        """Begin a transaction that may write, or fail at once because another one writes."""
-        ...
-
-    def is_busy(self, error: Exception) -> bool:
-        """Return whether an error says that another writer was in the way."""
-        ...
-
-    def translate(self, error: Exception) -> BackendError:
-        """Return what a driver's error means to a user, and what can be done about it."""
-        ...
-
-    def change(self, cursor: Cursor) -> int:
-        """Return a number that differs when another connection has committed something."""
-        ...
-
-    def watch(self) -> Watch:
-        """Return a new watch, after ``change`` was called on an open connection."""
-        ...
-
-    def accept(self, connection: sa.Connection, cursor: Cursor) -> None:
-        """Check that a caller's open transaction is on this store, and begin it if need be.
-
-        Raises:
-            Unsupported: it is another store, or no transaction.
-        """
-        ...
-
-
 class Putting(Protocol):
     """From nothing to waiting or ready."""
 
@@ -147,13 +103,54 @@ class Bookkeeping(Protocol):
     def lease(self, cursor: Cursor, worker_id: str) -> int | None: ...
 
 
-class Searching(Protocol):
-    """What Core cannot say for every database."""
+class Hot(Putting, Claiming, Settling, Bookkeeping, Protocol):
+    """The hot statements, each a transition or a look; see ``sqlite_statements``."""
+
+
+class Dialect(Protocol):
+    """All that is particular to one database."""
+
+    name: str
+    errors: tuple[type[Exception], ...]
+    """What the driver and SQLAlchemy raise."""
+    hot: Hot
+
+    def engine(self) -> sa.Engine:
+        """Return a new engine whose connections are in autocommit until ``begin``."""
+        ...
+
+    def prepare_writer(self, cursor: Cursor) -> None:
+        """Set up a connection that writes."""
+        ...
+
+    def begin(self, cursor: Cursor) -> None:
+        """Begin a transaction that may write, or fail at once because another one writes."""
+        ...
+
+    def is_busy(self, error: Exception) -> bool:
+        """Return whether an error says that another writer was in the way."""
+        ...
+
+    def translate(self, error: Exception) -> BackendError:
+        """Return what a driver's error means to a user, and what can be done about it."""
+        ...
+
+    def change(self, cursor: Cursor) -> int:
+        """Return a number that differs when another connection has committed something."""
+        ...
+
+    def watch(self) -> Watch:
+        """Return a new watch, after ``change`` was called on an open connection."""
+        ...
+
+    def accept(self, connection: sa.Connection, cursor: Cursor) -> None:
+        """Check that a caller's open transaction is on this store, and begin it if need be.
+
+        Raises:
+            Unsupported: it is another store, or no transaction.
+        """
+        ...
 
     def has_label(self, labels: sa.ColumnElement[Any], key: str, value: Label) -> Condition:
         """Return the condition that a column with labels has this one."""
         ...
-
-
-class Dialect(Connecting, Putting, Claiming, Settling, Bookkeeping, Searching, Protocol):
-    """All that is particular to one database."""

@@ -1,7 +1,6 @@
-"""SQLite: one writer at a time, so a claim needs no row locks and a batch is what counts.
+"""SQLite: how to connect to it, and what its errors mean.
 
-Numbers of states stand in the statements as literals: only then does SQLite see that a partial
-index applies. Lists go in as one JSON array, so that one prepared statement serves any length.
+It lets one writer in at a time, so a claim needs no row locks, and a batch is what counts.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from taskkit.errors import BackendError, Corrupt, SchemaMismatch, Unavailable, Unsupported
 from taskkit.task import Label
-from taskkit_sql.dialects import Condition, Cursor, Watch
-from taskkit_sql.dialects.sqlite_statements import SqliteStatements
+from taskkit_sql.dialects import Condition, Cursor, Hot, Watch
+from taskkit_sql.dialects.sqlite_hot import SqliteHot
 from taskkit_sql.dialects.sqlite_watch import watch_log
 from taskkit_sql.settings import Settings
 
@@ -25,14 +24,14 @@ _CHECKPOINT_PAGES: Final = 4000
 """16 MiB of log: index pages that every batch rewrites reach the file once, not many times."""
 
 
-class Sqlite(SqliteStatements):
+class Sqlite:
     """The dialect of ``sqlite:///…``."""
 
     name = "sqlite"
     errors: tuple[type[Exception], ...] = (sqlite3.Error, SQLAlchemyError)
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings.prefix)
+        self.hot: Hot = SqliteHot(settings.prefix)
         self._path = settings.path
         self._synchronous = settings.synchronous
         self._milliseconds = int(settings.busy_timeout * 1000)

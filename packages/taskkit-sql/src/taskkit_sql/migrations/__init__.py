@@ -111,7 +111,7 @@ def upgrade_sql(store: Store, since: int | None = None) -> str:
         if step.version > since:
             parts.append(f"-- {step.name}\n{step.sql.replace('{prefix}', prefix).strip()}")
             parts.append(
-                f"INSERT INTO {prefix}schema_version (version, step, applied) "
+                f"INSERT INTO {prefix}schema_version (version, step, applied) "  # noqa: S608 - own names
                 f"VALUES ({step.version}, '{step.name}', 0);\n"
             )
     return "\n".join(parts)

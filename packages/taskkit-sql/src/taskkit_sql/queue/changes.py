@@ -23,7 +23,8 @@ from taskkit.task import (
 from taskkit_sql import controls
 from taskkit_sql.dialects import Values
 from taskkit_sql.engine import Transaction
-from taskkit_sql.rows import attempt_entry, dump, dump_failure, read_history, read_options
+from taskkit_sql.history import attempt_entry, dump, dump_failure, read_history
+from taskkit_sql.rows import read_options
 from taskkit_sql.schema import (
     CANCELLED,
     FAILED,
@@ -91,7 +92,7 @@ class Changes:
     """The rows that one transaction changes; nothing is written before ``flush``."""
 
     def __init__(self, store: Store, transaction: Transaction) -> None:
-        self._hot = store.dialect
+        self._hot = store.hot
         self._transaction = transaction
         self._cursor = transaction.cursor
         self.now = transaction.now

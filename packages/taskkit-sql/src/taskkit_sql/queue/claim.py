@@ -9,11 +9,12 @@ from taskkit.records import Claim, Claims
 from taskkit_sql import controls
 from taskkit_sql.dialects import Values
 from taskkit_sql.engine import Transaction
+from taskkit_sql.history import corrupt
 from taskkit_sql.queue.changes import Changes
 from taskkit_sql.queue.limiting import Limiter
 from taskkit_sql.queue.opening import Opening
 from taskkit_sql.queue.turns import Want, behind, last_served, remember_served
-from taskkit_sql.rows import claimed_task, corrupt
+from taskkit_sql.rows import claimed_task
 from taskkit_sql.store import Store
 
 PROMOTED: Final = 5000
@@ -25,9 +26,9 @@ def claim(
 ) -> tuple[Claims, int]:
     """Give due tasks to a worker; also return the store's count of wakes, as of this claim."""
     with store.database.write() as transaction:
-        token, wakes, version = store.dialect.store(transaction.cursor)
+        token, wakes, version = store.hot.store(transaction.cursor)
         now = transaction.now
-        expires = store.dialect.lease(transaction.cursor, worker_id)
+        expires = store.hot.lease(transaction.cursor, worker_id)
         if expires is None or expires <= now:
             return Claims(now=now, alive=False), wakes
         controlled = controls.current(store, transaction.connection, version)
@@ -39,7 +40,7 @@ def claim(
         for want in asked:
             claiming.serve(want)
         claims = claiming.finish()
-        opening = Opening(store.dialect, transaction, limiter)
+        opening = Opening(store.hot, transaction, limiter)
         dues = [*claiming.openings, *opening.of(asked, controlled.pauses)]
         return Claims(claims, min(dues, default=None), now), wakes
 
@@ -56,7 +57,7 @@ class _Claiming:
         token: int,
     ) -> None:
         self._store = store
-        self._hot = store.dialect
+        self._hot = store.hot
         self._transaction = transaction
         self._cursor = transaction.cursor
         self._now = transaction.now

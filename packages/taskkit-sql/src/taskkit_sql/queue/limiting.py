@@ -25,7 +25,7 @@ class Limiter:
         self, store: Store, transaction: Transaction, limits: Mapping[str, Limits]
     ) -> None:
         self._store = store
-        self._hot = store.dialect
+        self._hot = store.hot
         self._transaction = transaction
         self._cursor = transaction.cursor
         self._limits = limits

@@ -7,7 +7,7 @@ from typing import Final
 
 from taskkit.groups import covers
 from taskkit.limits import LATEST
-from taskkit_sql.dialects import Dialect
+from taskkit_sql.dialects import Hot
 from taskkit_sql.engine import Transaction
 from taskkit_sql.queue.limiting import Limiter
 from taskkit_sql.queue.turns import Want, ranges
@@ -23,8 +23,8 @@ less than to walk through a million tasks of others in every claim.
 class Opening:
     """Finds the instant for one claim."""
 
-    def __init__(self, dialect: Dialect, transaction: Transaction, limiter: Limiter) -> None:
-        self._hot = dialect
+    def __init__(self, hot: Hot, transaction: Transaction, limiter: Limiter) -> None:
+        self._hot = hot
         self._limiter = limiter
         self._cursor = transaction.cursor
         self._now = transaction.now

@@ -52,7 +52,7 @@ def _put_within(
             try:
                 results = put_all(store, transaction, tasks)
                 if transaction.wakes:
-                    store.dialect.wake(cursor)
+                    store.hot.wake(cursor)
             except BaseException:
                 cursor.execute("ROLLBACK TO taskkit_put")
                 raise
@@ -84,7 +84,7 @@ def put_all(
     """Store tasks in an open transaction; ``bounded``: unless a group would hold too many."""
     limits: Mapping[str, Limits] = {}
     if bounded:
-        version = store.dialect.store(transaction.cursor)[2]
+        version = store.hot.store(transaction.cursor)[2]
         limits = controls.current(store, transaction.connection, version).limits
     plain = all(task.unique_key is None and task.group not in limits for task in tasks)
     if plain and len({task.id for task in tasks}) == len(tasks):
@@ -97,7 +97,7 @@ def put_all(
 
 def _put_plain(store: Store, transaction: Transaction, tasks: Sequence[NewTask]) -> list[PutResult]:
     rows = [insert_row(task, transaction.now) for task in tasks]
-    inserted = store.dialect.insert_many(transaction.cursor, rows)
+    inserted = store.hot.insert_many(transaction.cursor, rows)
     if inserted is None:
         return [PutResult(task.id) for task in tasks]
     put_ids = set(inserted)
@@ -107,7 +107,7 @@ def _put_plain(store: Store, transaction: Transaction, tasks: Sequence[NewTask])
 def _put_each(
     store: Store, transaction: Transaction, tasks: Sequence[NewTask], limits: Mapping[str, Limits]
 ) -> list[PutResult]:
-    hot, cursor, now = store.dialect, transaction.cursor, transaction.now
+    hot, cursor, now = store.hot, transaction.cursor, transaction.now
     if limits or any(task.unique_key is not None for task in tasks):
         # What has expired takes no room and holds no key.
         changes = Changes(store, transaction)
@@ -148,7 +148,7 @@ class _Room:
         most = limits.max_queue_size
         if group not in self._left:
             # With the one just inserted; one beyond the limit tells as much as a thousand.
-            held = self._store.dialect.unclaimed(self._cursor, group, most + 1)
+            held = self._store.hot.unclaimed(self._cursor, group, most + 1)
             self._left[group] = most - held
         else:
             self._left[group] -= 1

@@ -47,13 +47,13 @@ def _succeed(store: Store, transaction: Transaction, settlements: Sequence[Settl
     if not rows:
         return True
     transaction.finished.extend([row[3] for row in rows])
-    return store.dialect.succeed(transaction.cursor, rows) == len(rows)
+    return store.hot.succeed(transaction.cursor, rows) == len(rows)
 
 
 def _wake_if_limited(
     store: Store, transaction: Transaction, settlements: Sequence[Settlement]
 ) -> None:
-    version = store.dialect.store(transaction.cursor)[2]
+    version = store.hot.store(transaction.cursor)[2]
     limits = controls.current(store, transaction.connection, version).limits
     if limits:
         groups = {group_of(settlement.task_id) for settlement in settlements}
