@@ -71,14 +71,12 @@ def heartbeat(
             if row.token <= worker.mark and (row.id, row.token) not in known:
                 changes.give_back(row, row.due)
         changes.flush()
-        controlled = controls.current(store, connection, version)
+        claims = {(row.id, row.token): row for row in running}
         return Heartbeat(
             alive=True,
-            cancelled=frozenset(
-                row.id for row in running if row.cancelling and (row.id, row.token) in known
-            ),
-            void=_void(changes, known - {(row.id, row.token) for row in running}),
-            paused=controls.pauses_now(controlled, now),
+            cancelled=frozenset(c[0] for c in known & claims.keys() if claims[c].cancelling),
+            void=_void(changes, known - claims.keys()),
+            paused=controls.pauses_now(controls.current(store, connection, version), now),
             stopped=frozenset(controls.read_stopped(worker.stopped)),
         )
 

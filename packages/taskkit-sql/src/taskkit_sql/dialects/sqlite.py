@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.event import listen
 from sqlalchemy.exc import SQLAlchemyError
 
 from taskkit.errors import BackendError, Corrupt, SchemaMismatch, Unavailable, Unsupported
@@ -46,7 +47,7 @@ class Sqlite:
             pool_size=4,
             max_overflow=60,
         )
-        sa.event.listen(engine, "connect", self._prepare)
+        listen(engine, "connect", self._prepare)
         return engine
 
     def _prepare(self, connection: Any, _record: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -67,9 +67,10 @@ def _connection(within: object) -> sa.Connection:
     if isinstance(within, sa.Connection):
         return within
     # Never imported from here: it doubles the start-up time, and who has a session has it.
-    orm = sys.modules.get("sqlalchemy.orm")
+    orm: Any = sys.modules.get("sqlalchemy.orm")
     if orm is not None and isinstance(within, orm.Session | orm.scoped_session):
-        connection: sa.Connection = within.connection()
+        session: Any = within
+        connection: sa.Connection = session.connection()
         return connection
     kind = f"{type(within).__module__}.{type(within).__qualname__}"
     hint = ""
