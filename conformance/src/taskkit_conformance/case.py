@@ -11,6 +11,7 @@ from taskkit.clock import SECOND, ManualClock
 from taskkit.ids import stable_id
 from taskkit.records import Capabilities, Claim, WorkerInfo
 from taskkit.task import NewTask
+from taskkit_conformance.phrases import differing, in_words
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -25,6 +26,13 @@ LEASE = 10 * SECOND
 
 class Violated(AssertionError):
     """A property does not hold; the message says what was expected and what was found."""
+
+
+class NotHere(KeyboardInterrupt):
+    """What the check needs does not exist here; the message says what.
+
+    A KeyboardInterrupt, because hypothesis ends its search for nothing less.
+    """
 
 
 @dataclass(slots=True, eq=False)
@@ -42,18 +50,27 @@ class Case:
     clock: ManualClock
     capabilities: Capabilities
     draw: Callable[[SearchStrategy[Any]], Any]
-    log: list[str] = field(default_factory=list)
-    """What was done, in words, for the report of a failure."""
+    url: str | None = None
+    """The URL that the person gave, from which places are made."""
+    log: list[object] = field(default_factory=list)
+    """What was done, for the report of a failure: each entry's ``str`` is one line."""
     exercised: int = 0
     """How often the property's premise was met; a check that never meets it proves nothing."""
+    undecided: list[str] = field(default_factory=list)
+    """Why this example could not be judged, if it could not."""
     names: dict[str, str] = field(default_factory=dict)
     """Task ids to the names they have in reports: ``t1``, ``t2`` …"""
+    files: dict[str, str] = field(default_factory=dict)
+    """Files for the report folder, should this example fail: a raw history, a time-line."""
     opened: list[Backend] = field(default_factory=list)
+    places: list[Namespace] = field(default_factory=list)
+    record: Callable[[Backend, str], Backend] = lambda client, _name: client
+    """Puts a client that writes down its calls in front of a client, under a name."""
 
     # ---- making things
 
     def task(self, group: str = "g", **fields: Any) -> NewTask:
-        """Return a new task, named ``t1``, ``t2`` … in reports. Its id is the same in each replay."""
+        """Return a new task, ``t1``, ``t2`` … in reports. Its id is the same in each replay."""
         name = f"t{len(self.names) + 1}"
         task_id = fields.pop("id", None) or stable_id(group, name)
         self.names[task_id] = name
@@ -72,7 +89,21 @@ class Case:
         """Return a second, independent client of the same namespace; closed with the case."""
         client = self.harness.open(self.namespace, self.clock)
         self.opened.append(client)
-        return client
+        return self.record(client, f"client {len(self.opened) + 1}")
+
+    def provision(self) -> Namespace:
+        """Return another empty place in the store, removed with the case.
+
+        For what runs by the store's own clock: nothing in it has seen this case's clock.
+        """
+        place = self.harness.provision(self.url)
+        if place == self.namespace:
+            self.not_applicable(
+                "a second place in the store: the harness has one only (see {namespace} in "
+                "docs/writing-a-backend.md)"
+            )
+        self.places.append(place)
+        return place
 
     # ---- judging
 
@@ -90,6 +121,7 @@ class Case:
         """Go on only if ``found`` is ``expected``, in value and type."""
         self.exercised += 1
         if found != expected or type(found) is not type(expected):
+            expected, found = differing(expected, found)
             self.violated(f"{what}: expected {self.words(expected)}", found=found)
 
     def violated(self, sentence: str, *, found: object = None) -> NoReturn:
@@ -97,9 +129,14 @@ class Case:
         tail = "" if found is None else f"; found {self.words(found)}"
         raise Violated(f"{sentence}{tail}")
 
+    def cannot_tell(self, reason: str) -> None:
+        """Say that this example could not be judged. More than 1 % of those make it UNKNOWN."""
+        self.undecided.append(reason)
+
+    def not_applicable(self, reason: str) -> NoReturn:
+        """Say that the check needs something that does not exist here: a restart, an inspection."""
+        raise NotHere(reason)
+
     def words(self, value: object) -> str:
         """Return a value for a report, with task ids replaced by their names."""
-        text = repr(value)
-        for task_id, name in self.names.items():
-            text = text.replace(repr(task_id), name).replace(task_id, name)
-        return text
+        return in_words(value, self.names)

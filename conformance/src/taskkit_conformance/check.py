@@ -28,7 +28,8 @@ LANES: tuple[Lane, ...] = ("model", "interleave", "race", "chaos")
 class Check:
     """One check."""
 
-    property: str
+    number: str
+    """The property that it is about, such as ``LEA-05``."""
     lane: Lane
     run: Callable[[Case], None]
     examples: float = 1.0
@@ -39,7 +40,7 @@ class Check:
     @property
     def id(self) -> str:
         """``LEA-05[model]``."""
-        return f"{self.property}[{self.lane}]"
+        return f"{self.number}[{self.lane}]"
 
 
 _checks: list[Check] = []
@@ -66,4 +67,4 @@ def all_checks() -> list[Check]:
     from taskkit_conformance import suite
 
     suite.load()
-    return sorted(_checks, key=lambda check: (check.property, LANES.index(check.lane)))
+    return sorted(_checks, key=lambda check: (check.number, LANES.index(check.lane)))

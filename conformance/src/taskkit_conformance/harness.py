@@ -1,11 +1,13 @@
 """What the suite needs from whoever offers a backend; the default needs only its plugin.
 
-A plugin may implement the hook ``taskkit_harness`` (see ``HarnessSpec``) to say more: how to make
-an empty place, how to restart the store, how to look into it without the backend.
+A plugin may implement the hook ``taskkit_harness(default)`` to say more: how to make an empty
+place, how to restart the store, how to look into it without the backend. It gets the default
+harness, to build upon, and so needs nothing of this package.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from taskkit.backend import Backend
 from taskkit.clock import Clock
-from taskkit.stores import connect
+from taskkit.stores import backend_hooks, connect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,31 +60,58 @@ class Harness(Protocol):
 
 
 class DefaultHarness:
-    """A harness made of the backend's plugin alone."""
+    """A harness made of the backend's plugin alone.
+
+    ``{namespace}`` in the URL or in an option stands for a new random name, so that several places
+    can be made; without it there is just the one place that the URL names.
+    """
+
+    restart: Callable[[Namespace], None] | None = None
+    inspect: Callable[[Namespace], Mapping[str, str]] | None = None
+    yield_points: Callable[[Callable[[], None]], AbstractContextManager[None]] | None = None
 
     def __init__(self, backend: str, options: Mapping[str, Any] | None = None) -> None:
-        self._backend = backend
-        self._options = dict(options or {})
-        self.restart: Callable[[Namespace], None] | None = None
-        self.inspect: Callable[[Namespace], Mapping[str, str]] | None = None
-        self.yield_points: (
-            Callable[[Callable[[], None]], AbstractContextManager[None]] | None
-        ) = None
+        self.backend = backend
+        self.options = dict(options or {})
 
-    def provision(self, url: str | None) -> Namespace:
-        """Return the place that the URL names."""
-        return Namespace(self._backend, url, self._options)
+    def provision(self, url: str | None, **options: Any) -> Namespace:
+        """Return the place that the URL and the options name."""
+        name = f"conformance_{secrets.token_hex(6)}"
+        chosen = {**self.options, **options}
+        return Namespace(
+            self.backend,
+            _named(url, name),
+            {key: _named(value, name) for key, value in chosen.items()},
+        )
 
     def open(self, namespace: Namespace, clock: Clock | None) -> Backend:
         """Return a client from the plugin."""
         return connect(namespace.backend, url=namespace.url, clock=clock, **namespace.options)
 
-    def wipe(self, namespace: Namespace, client: Backend) -> None:
+    def wipe(self, namespace: Namespace, client: Backend) -> None:  # noqa: ARG002 - others need it
         """Clear the store."""
         client.clear()
 
     def dispose(self, namespace: Namespace) -> None:
         """Clear the store."""
         client = self.open(namespace, None)
-        client.clear()
-        client.close()
+        try:
+            client.clear()
+        finally:
+            client.close()
+
+
+def harness_of(backend: str, options: Mapping[str, Any] | None = None) -> Harness:
+    """Return the harness that the plugin of this backend offers, or the default one.
+
+    Raises:
+        UnknownBackend: nothing of this name is installed.
+        BrokenPlugin: its plugin cannot be imported.
+    """
+    default = DefaultHarness(backend, options)
+    offered: Harness | None = backend_hooks(backend).taskkit_harness(default=default)
+    return default if offered is None else offered
+
+
+def _named(value: Any, name: str) -> Any:
+    return value.replace("{namespace}", name) if isinstance(value, str) else value

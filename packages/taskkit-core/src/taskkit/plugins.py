@@ -50,6 +50,14 @@ class BackendSpec:
         """
         raise NotImplementedError  # a specification, never called
 
+    @hookspec(firstresult=True)
+    def taskkit_harness(self, default: Any) -> Any:
+        """Return how the conformance suite is to handle this store; optional.
+
+        ``default`` is a ``taskkit_conformance.harness.DefaultHarness`` to build upon, and what is
+        returned a ``Harness`` of that module. Only the suite calls this.
+        """
+
 
 class HookSpec:
     """What a plugin that listens may implement: any of these, sync or ``async def``.
@@ -102,7 +110,7 @@ def backend_entries() -> dict[str, EntryPoint]:
 
 
 def load_backend(entry: EntryPoint) -> Any:
-    """Import one backend's plugin and return the caller of its ``taskkit_open``.
+    """Import one backend's plugin and return the callers of its hooks.
 
     Raises:
         BrokenPlugin: it cannot be imported, misspells a hook, or cannot open anything.
@@ -122,7 +130,7 @@ def load_backend(entry: EntryPoint) -> Any:
             f"the backend plugin {entry.name!r} ({entry.value}) implements no taskkit_open; "
             "see docs/writing-a-backend.md"
         )
-    return manager.hook.taskkit_open
+    return manager.hook
 
 
 def hook_manager(plugins: tuple[object, ...]) -> pluggy.PluginManager:

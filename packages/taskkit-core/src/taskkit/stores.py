@@ -62,10 +62,7 @@ def connect(
         BrokenPlugin: its plugin cannot be imported.
         InvalidSetting: the plugin does not understand the URL or an option.
     """
-    entries = backend_entries()
-    if name not in entries:
-        raise UnknownBackend(_unknown("backend", name, entries))
-    return _open(entries[name], url, options, clock)
+    return _open(_entry(name), url, options, clock)
 
 
 def connect_url(url: str | None = None, *, clock: Clock | None = None, **options: Any) -> Backend:
@@ -94,6 +91,23 @@ def backends() -> dict[str, BackendPlugin]:
     return {plugin.name: plugin for plugin in map(_describe, by_plugin.values())}
 
 
+def backend_hooks(name: str) -> Any:
+    """Return the callers of all hooks of one backend's plugin, for the conformance suite.
+
+    Raises:
+        UnknownBackend: nothing of this name is installed.
+        BrokenPlugin: its plugin cannot be imported.
+    """
+    return load_backend(_entry(name))
+
+
+def _entry(name: str) -> EntryPoint:
+    entries = backend_entries()
+    if name not in entries:
+        raise UnknownBackend(_unknown("backend", name, entries))
+    return entries[name]
+
+
 def _describe(entries: list[EntryPoint]) -> BackendPlugin:
     first = entries[0]
     dist = first.dist
@@ -108,7 +122,8 @@ def _describe(entries: list[EntryPoint]) -> BackendPlugin:
 def _open(
     entry: EntryPoint, url: str | None, options: dict[str, Any], clock: Clock | None
 ) -> Backend:
-    opened: Backend | None = load_backend(entry)(url=url, options=options, clock=clock)
+    hooks = load_backend(entry)
+    opened: Backend | None = hooks.taskkit_open(url=url, options=options, clock=clock)
     if opened is None:
         raise BrokenPlugin(f"the backend plugin {entry.name!r} ({entry.value}) opened nothing")
     return opened
