@@ -108,6 +108,8 @@ def pack(what: str, value: object) -> bytes:
 
     try:
         return pickle.dumps(value)
+    except TaskkitError:
+        raise
     except Exception as error:
         raise InvalidSetting(
             f"{what} cannot be sent to worker processes: {error}. Define handler classes, task "

@@ -84,12 +84,11 @@ class Line:
 
         None if the other end is gone. The message must bring no file.
         """
-        head = self._socket.recv(_LENGTH.size, socket.MSG_WAITALL)
-        if len(head) < _LENGTH.size:
+        head = self._read(_LENGTH.size)
+        if head is None:
             return None
-        (length,) = _LENGTH.unpack(head)
-        body = self._socket.recv(length, socket.MSG_WAITALL)
-        return pickle.loads(body) if len(body) == length else None  # noqa: S301 - as above
+        body = self._read(_LENGTH.unpack(head)[0])
+        return None if body is None else pickle.loads(body)  # noqa: S301 - as above
 
     def file(self) -> int:
         """Return the file that came with the oldest message whose file was not taken yet."""
@@ -100,6 +99,13 @@ class Line:
         self._socket.close()
         while self._files:
             os.close(self._files.popleft())
+
+    def _read(self, size: int) -> bytes | None:
+        try:
+            data = self._socket.recv(size, socket.MSG_WAITALL)
+        except OSError:
+            return None
+        return data if len(data) == size else None
 
     def _keep_files(self, extras: list[tuple[int, int, bytes]]) -> None:
         for level, kind, body in extras:

@@ -210,7 +210,7 @@ class _Worker:
 
 
 def _ending_of(reason: ExitReason) -> Ending:
-    # A stuck thread is one more limit that a process can reach.
+    # A stuck thread ends with its process, and nothing else was wrong with the worker.
     return Ending.RECYCLED if reason.value == "stuck" else Ending(reason.value)
 
 

@@ -113,7 +113,8 @@ class Source:
         return launcher
 
     def _shut(self, launcher: Launcher) -> None:
-        if launcher.line is not None and launcher.line.fileno() in self._selector.get_map():
+        # A closed line has the number -1, and was unregistered when it was closed.
+        if launcher.line is not None and launcher.line.fileno() >= 0:
             self._selector.unregister(launcher.line)
         launcher.close()
 

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from taskkit.worker.launch import Payload, ignore_terminal, load, settle_in, why
@@ -80,6 +81,7 @@ class _Template:
         # import is not to be called for children that are not its own.
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(ringer, warn_on_full_buffer=False)
+        self._preload()
         # Frozen objects are not visited by the collector, so that it does not write to their
         # pages, and these stay shared.
         gc.collect()
@@ -94,6 +96,17 @@ class _Template:
             if self._line in readable:
                 for order in self._line.receive():
                     self._fork(order)
+
+    def _preload(self) -> None:
+        """Import here, for all, what each worker would import for itself."""
+        import_module("taskkit.worker.process")
+        import_module("taskkit.worker.runtime")
+        import_module("taskkit.worker.services")
+        for part in (self._kit.backend, self._kit.handler):
+            # Optional: what a backend or a handler imports only when it is first used.
+            preload = getattr(part, "preload", None)
+            if preload is not None:
+                preload()
 
     def _report(self, event: LauncherEvent) -> None:
         self._line.send(event)
