@@ -27,7 +27,7 @@ _LONGEST_PAUSE: Final = 0.001
 
 
 _QUIET_SECONDS: Final = 2.0
-"""How long a fork waits for the store to be free."""
+"""How long a fork, and closing, waits for the store to be free."""
 
 T = TypeVar("T")
 
@@ -106,8 +106,10 @@ class Database:
         return self._patiently(engine.connect)
 
     def close(self) -> None:
-        """Close every connection, after whoever is writing."""
+        """Close every connection, after whoever uses one."""
         self._refusal = "this backend has been closed; open a new one"
+        with self._gate:
+            self._gate.wait_for(lambda: self._reading == 0, _QUIET_SECONDS)
         with self._writing:
             self._let_go()
 
@@ -177,6 +179,8 @@ class Database:
         try:
             with self.translating(), self._connect() as connection:
                 yield connection
+                if self._refusal is not None:
+                    connection.detach()  # from a pool that nobody will empty again
         finally:
             with self._gate:
                 self._reading -= 1

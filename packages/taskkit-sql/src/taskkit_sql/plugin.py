@@ -18,3 +18,11 @@ def taskkit_open(url: str | None, options: Mapping[str, Any], clock: Clock | Non
     from taskkit_sql.backend import SqlBackend
 
     return SqlBackend(url, clock=clock, **options)
+
+
+@hookimpl
+def taskkit_harness(default: Any) -> Any:
+    """Return how the conformance suite is to handle this store."""
+    from taskkit_sql.harness import SqliteHarness
+
+    return SqliteHarness(default)

@@ -55,12 +55,13 @@ class Wakeup:
         self._watching: Watch | None = None
         self._giving_way = False
         self._claimed = threading.local()
+        self._last_claimed = -1
 
     # ---- telling
 
     def claimed(self, wakes: int) -> None:
         """Remember what the store's count of wakes was when this thread claimed."""
-        self._claimed.wakes = wakes
+        self._claimed.wakes = self._last_claimed = wakes
 
     def tell(self) -> None:
         """Wake everyone: something may be claimable, or over."""
@@ -129,9 +130,10 @@ class Wakeup:
     def _wait(self, deadline: float) -> bool:
         with self._changed:
             news = self._news
-        # A put may have slipped in between this thread's claim and now.
+        # A put may have slipped in between the claim (this thread's, or else the last one's) and
+        # now. At worst this wakes in vain, once.
         wakes = self._wakes()
-        if wakes != getattr(self._claimed, "wakes", wakes):
+        if wakes != getattr(self._claimed, "wakes", self._last_claimed):
             self._claimed.wakes = wakes
             return True
         with self._changed:

@@ -51,6 +51,13 @@ class Sqlite:
         return engine
 
     def _prepare(self, connection: Any, _record: object) -> None:
+        try:
+            self._set_pragmas(connection)
+        except BaseException:
+            connection.close()  # the pool does not know of it yet
+            raise
+
+    def _set_pragmas(self, connection: Any) -> None:
         cursor = connection.cursor()
         # Switching a new file to WAL fails at once where two processes do it at the same time,
         # whatever the timeout; the caller tries again.
