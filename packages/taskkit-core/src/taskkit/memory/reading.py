@@ -58,11 +58,12 @@ def find(memory: Memory, query: Query, limit: int, after: str | None) -> Page:
     now = memory.tick()
     records: list[Record] = []
     for task_id in memory.index.after(after, memory.tasks, len(memory.tasks)):
+        entry = memory.tasks[task_id]
+        if not _matches(entry, query, now):
+            continue
         if len(records) == limit:
             return Page(records, records[-1].task.id if records else None)
-        entry = memory.tasks[task_id]
-        if _matches(entry, query, now):
-            records.append(entry.record(now))
+        records.append(entry.record(now))
     return Page(records, None)
 
 
