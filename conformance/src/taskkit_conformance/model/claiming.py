@@ -24,22 +24,17 @@ def claim(
     """Give due tasks to a worker."""
     if not world.alive(worker_id):
         return [Step(Given(world.now, alive=False), life) for life in world.lives()]
-    # A pause steers workers, which exclude what is paused; a store may hold it against a claim, too.
-    shuts = {frozenset(excluding), frozenset(excluding) | world.paused()}
-    steps = []
-    for life in world.lives():
-        for shut in sorted(shuts, key=len):
-            steps += _claim(life, worker_id, wants, shut, frozenset(excluding))
-    return steps
+    excluded = frozenset(excluding)
+    return [step for life in world.lives() for step in _claim(life, worker_id, wants, excluded)]
 
 
 def _claim(
     world: World,
     worker_id: str,
     wants: Mapping[str, int],
-    shut: Collection[str],
-    excluding: Collection[str],
+    excluding: frozenset[str],
 ) -> Iterator[Step]:
+    shut = excluding | world.paused()
     branches: dict[Taken, World] = {(): world}
     for want, most in wants.items():
         branches = {
@@ -50,7 +45,7 @@ def _claim(
     for taken, after in branches.items():
         tasks = dict(taken)
         if not _met_expired(after, wants, shut, tasks):
-            given = Given(after.now, True, tasks, next_dues(after, wants, shut, excluding))
+            given = Given(after.now, True, tasks, next_dues(after, wants, excluding))
             yield Step(given, after)
 
 
@@ -226,7 +221,7 @@ def give(world: World, job: Job, worker_id: str) -> World:
 
 
 def next_dues(
-    world: World, wants: Mapping[str, int], shut: Collection[str], excluding: Collection[str]
+    world: World, wants: Mapping[str, int], excluding: Collection[str]
 ) -> frozenset[int | None]:
     """Return what ``next_due`` may be.
 
@@ -235,22 +230,20 @@ def next_dues(
     see that what becomes due then is held back by something else.
     """
     exact: list[int] = []
-    hints: set[int] = set()
+    hints = {
+        end
+        for name, end in world.pauses.items()
+        if end is not None and any(covers(name, want) or covers(want, name) for want in wants)
+    }
     for job in world.jobs.values():
         group, due = job.task.group, job.task.due
         if not job.unclaimed or _served_by(world, group, wants, excluding) is None:
             continue
-        opens = gate(world, group)
-        if covered(group, shut):
-            ends = [end for name, end in world.pauses.items() if covers(name, group)]
-            live = [world.now if end is None else end for end in ends]
-            hints |= {*live}
-            if None in ends:
-                continue
-            opens = max(opens, *live)
+        pauses = [end for name, end in world.pauses.items() if covers(name, group)]
+        opens = max([gate(world, group), *(end or world.now for end in pauses)])
         moment = max(due, opens)
-        hints |= {due, opens, moment}
-        held = not lock_room(world, job) or _full(world, group)
+        hints |= {due, opens, gate(world, group), moment}
+        held = None in pauses or not lock_room(world, job) or _full(world, group)
         gone = job.task.expires is not None and job.task.expires <= moment
         if moment > world.now and not held and not gone:
             exact.append(moment)
