@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import sqlalchemy as sa
 
@@ -83,15 +83,17 @@ class _Watched:
 
 class _Cursor(sqlite3.Cursor):
     # Here, not in SQLAlchemy's events: the hot statements go to the driver's cursor directly.
-    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
         if _Watched.callback is not None:
             _Watched.callback()
-        return super().execute(*arguments)
+        super().execute(sql, parameters)
+        return self
 
-    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
+    def executemany(self, sql: str, parameters: Any, /) -> Self:
         if _Watched.callback is not None:
             _Watched.callback()
-        return super().executemany(*arguments)
+        super().executemany(sql, parameters)
+        return self
 
 
 class _Connection(sqlite3.Connection):

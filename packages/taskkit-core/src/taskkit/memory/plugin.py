@@ -29,7 +29,7 @@ def taskkit_open(url: str | None, options: Mapping[str, Any], clock: Clock | Non
         )
     if url is not None and not url.startswith(_SCHEME):
         raise InvalidSetting(f"memory URL: expected 'memory://' or 'memory://name', found {url!r}")
-    name = "" if url is None else url.removeprefix(_SCHEME).strip("/")
+    name = _name(url)
     if not name:
         return MemoryBackend(clock)
     with _lock:
@@ -39,3 +39,21 @@ def taskkit_open(url: str | None, options: Mapping[str, Any], clock: Clock | Non
         elif clock is not None and clock is not memory.clock:
             raise InvalidSetting(f"the store {url!r} is open with another clock")
     return MemoryBackend(memory=memory)
+
+
+@hookimpl
+def taskkit_harness(default: Any) -> Any:
+    """Return how the conformance suite is to handle this store."""
+    from taskkit.memory.harness import MemoryHarness
+
+    return MemoryHarness(default)
+
+
+def forget(url: str | None) -> None:
+    """Let go of a named store; handles that are open keep it."""
+    with _lock:
+        _stores.pop(_name(url), None)
+
+
+def _name(url: str | None) -> str:
+    return "" if url is None else url.removeprefix(_SCHEME).strip("/")
