@@ -17,8 +17,8 @@ def test_nothing_is_claimed_ahead_before_anything_was_measured():
 
 
 def test_fifty_milliseconds_of_work_are_claimed_ahead():
-    assert Pace(50).ahead(100, 100 * 0.2) == 12  # 50 slots of 0.2 s finish 12.5 in 50 ms
-    assert Pace(8).ahead(10, 10 * 1.0) == 0
+    assert Pace(8).ahead(100, 100 * 0.02) == 16  # two for each slot
+    assert Pace(50).ahead(10, 10 * 0.051) == 0
     assert Pace(8).ahead(1000, 1000 * 0.000_01) == MAX_AHEAD
 
 

@@ -170,8 +170,11 @@ class Claimer:
             ahead = post.pace.ahead(*slots.work())
             # Armed before we look: a slot that becomes free in between wakes us.
             slots.low = ahead // 2
-            room = min(slots.count + ahead - slots.outstanding(), MAX_CLAIM, left)
-            if room > 0 and slots.ready() <= ahead // 2:
+            beyond = slots.outstanding() - slots.count
+            room = min(ahead - beyond, MAX_CLAIM, left)
+            # Asked for in halves, not one by one. What lies ready is no measure here: free slots
+            # are about to take it.
+            if room > 0 and beyond <= ahead // 2:
                 slots.low = -1
                 wants[slots.group] = room
                 left -= room

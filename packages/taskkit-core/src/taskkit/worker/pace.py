@@ -42,7 +42,9 @@ class Pace:
             self._done, self._busy = done, busy
         if self._mean is None:
             return 0
-        return int(min(self._slots * HORIZON / max(self._mean, 1e-9), MAX_AHEAD))
+        # Whole tasks for each slot: of one that takes longer than the horizon not even the next is
+        # claimed ahead, because another worker may have a slot free for it sooner.
+        return min(self._slots * int(HORIZON / max(self._mean, 1e-6)), MAX_AHEAD)
 
     def stalled(self) -> None:
         """Take note that tasks waited in vain for a slot: the running ones are slow."""

@@ -135,6 +135,11 @@ class _ThreadSlot:
         get, ready = pool.queue.get, pool.queue.qsize
         settle, hungry = pool.station.settle, pool.station.hungry
         while (claim := get()) is not None:
+            # Looked at twice: a slot that was free takes a claim without finishing one, and one
+            # that finishes may find none to take.
+            if ready() <= pool.low:
+                pool.low = -1
+                hungry()
             began = monotonic()
             settlement = self._attempt(claim, began)
             if settlement is not None:
@@ -175,8 +180,8 @@ class _ThreadSlot:
                 continue
         if context.abandoned:
             return None
-        if raised is not None:
-            settlement = station.execution.judge(claim, context, raised)
+        if settlement is None and raised is not None:
+            return station.execution.judge(claim, context, raised)
         return settlement
 
     def _run(self, context: TaskContext, began: float) -> Settlement:
