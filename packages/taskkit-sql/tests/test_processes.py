@@ -11,6 +11,7 @@ import sqlcase
 from sqlcase import claim, in_a_fork, new_task, register
 
 from taskkit.clock import monotonic
+from taskkit.records import Outcome, Settlement
 
 _spawn = multiprocessing.get_context("spawn")
 
@@ -168,3 +169,25 @@ def test_threads_of_one_process_never_see_a_lock_error(backend):
         thread.join()
     assert errors == []
     assert [count.count for count in backend.count()] == [50] * 8
+
+
+def test_counts_are_of_one_moment(opened):
+    """Tasks that move from state to state while they are counted are counted once."""
+    one, other = opened(), opened()
+    register(other)
+    one.put([new_task() for _ in range(50)])
+    stopped = threading.Event()
+
+    def move():
+        while not stopped.is_set():
+            for given in claim(other, 7):
+                other.settle("w", [Settlement(given.task.id, given.token, Outcome.RELEASE)])
+
+    thread = threading.Thread(target=move)
+    thread.start()
+    try:
+        totals = {sum(count.count for count in one.count()) for _ in range(100)}
+    finally:
+        stopped.set()
+        thread.join()
+    assert totals == {50}

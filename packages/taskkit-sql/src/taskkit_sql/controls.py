@@ -123,7 +123,7 @@ def configure(store: Store, group: str, limits: Limits) -> None:
 def control(store: Store) -> Control:
     """Return what is paused and limited now."""
     table = store.tables.store
-    with store.database.read() as connection:
+    with store.database.snapshot() as connection:
         now = store.database.clock.now()
         version = connection.execute(sa.select(table.c.controls)).scalar_one()
         found = _read(store, connection, version)

@@ -171,6 +171,18 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """Give a connection for several statements that read the same state of the store."""
+        with self.read() as connection:
+            cursor = cursor_of(connection)
+            self.dialect.begin_snapshot(cursor)
+            try:
+                yield connection
+            finally:
+                cursor.execute("ROLLBACK")
+                cursor.close()
+
+    @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Give a connection without a look at the schema first. Not to be nested."""
         with self._gate:

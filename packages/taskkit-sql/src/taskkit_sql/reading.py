@@ -20,8 +20,8 @@ from taskkit_sql.store import Store
 _SWEEP: Final = 1000
 """Expired tasks that one transaction cancels."""
 
-_ROWS: Final = 500
-"""Ids in one statement; SQLite allows 32,766 parameters, older ones 999."""
+_ROWS: Final = 10_000
+"""Ids in one statement: all that a call may have, so that it sees one state of the store."""
 
 
 def sweep(store: Store) -> None:
@@ -117,7 +117,7 @@ def count(store: Store, groups: Collection[str] | None) -> list[Count]:
     """Count tasks by group and state."""
     sweep(store)
     numbers: dict[tuple[str, State], tuple[int, int]] = {}
-    with store.database.read() as connection:
+    with store.database.snapshot() as connection:
         now = store.database.clock.now()
         for group, number, is_late, many, due in _numbers(store, connection, groups, now):
             state = STATES[number]

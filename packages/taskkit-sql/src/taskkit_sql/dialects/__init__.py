@@ -127,6 +127,10 @@ class Dialect(Protocol):
         """Begin a transaction that may write, or fail at once because another one writes."""
         ...
 
+    def begin_snapshot(self, cursor: Cursor) -> None:
+        """Begin a transaction in which every statement reads the same state."""
+        ...
+
     def is_busy(self, error: Exception) -> bool:
         """Return whether an error says that another writer was in the way."""
         ...

@@ -77,6 +77,10 @@ class Sqlite:
         """Take the write lock at once: taken later, it could fail in mid-transaction."""
         cursor.execute("BEGIN IMMEDIATE")
 
+    def begin_snapshot(self, cursor: Cursor) -> None:
+        """Begin without the write lock: the first read fixes what the others see."""
+        cursor.execute("BEGIN")
+
     def is_busy(self, error: Exception) -> bool:
         """Return whether another connection holds the write lock."""
         return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
