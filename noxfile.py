@@ -99,7 +99,7 @@ def tests(session: nox.Session, package: str) -> None:
         install(
             session, "packages/taskkit-core[cli,demo,reload]", PACKAGES["sql"], groups=("test",)
         )
-        paths = ["tests/acceptance", "docs", "README.md"]
+        paths = ["tests/acceptance", "tests/docs", "tests/examples", "docs"]
     session.run("pytest", *paths, *session.posargs)
 
 

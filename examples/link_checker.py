@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections import Counter
@@ -52,6 +53,7 @@ GROUP = "demo"  # serves its subgroups, so that files, links and progress share 
 FILES, LINKS, PROGRESS = f"{GROUP}.files", f"{GROUP}.links", f"{GROUP}.progress"
 STAND_IN = "TASKKIT_DEMO_STAND_IN"  # how worker processes learn the stand-in's address
 FIRST_RETRY = 0.5  # seconds
+SHOWN = 40  # broken links in the report; all of them are in the database
 
 # ---- the tasks
 
@@ -97,8 +99,9 @@ def check_link(root: str, file: str, line: int, target: str) -> float:
             check_server(target)
         else:
             check_disk(Path(root), Path(file), target)
-    except LinkBroken as error:
-        raise LinkBroken(f"{file}:{line}: {target}: {error}") from None
+    except (LinkBroken, ServerBusy) as error:
+        took = time.monotonic() - began
+        raise type(error)(f"{file}:{line}: {target}: {error} ({took:.3f} s)") from None
     return time.monotonic() - began
 
 
@@ -138,10 +141,10 @@ def check_server(url: str) -> None:
         if error.code in {404, 410}:
             raise LinkBroken(f"{error.code} {error.reason}") from None
         if error.code == 429 or error.code >= 500:
-            raise ServerBusy(f"{url}: {error.code} {error.reason}") from None
+            raise ServerBusy(f"{error.code} {error.reason}") from None
         # Anything else is an answer: the page is there, only not for us.
     except (URLError, HTTPException, OSError, ValueError) as error:
-        raise ServerBusy(f"{url}: {error}") from None
+        raise ServerBusy(str(error)) from None
 
 
 class StandIn(BaseHTTPRequestHandler):
@@ -416,8 +419,10 @@ def report(kit: Kit, url: str, since: int, *, online: bool) -> None:
     links = {record.task.data: record for record in every_record(kit, LINKS)}.values()
     files, progress = every_record(kit, FILES), every_record(kit, PROGRESS)
     broken = [record for record in links if record.state is State.FAILED]
-    for record in sorted(broken, key=place):
+    for record in sorted(broken, key=place)[:SHOWN]:
         print(f"broken  {record.failure.message if record.failure else record.task.id}")
+    if len(broken) > SHOWN:
+        print(f"broken  … and {len(broken) - SHOWN} more")
     print(f"\n{len(files)} files, {len(links)} links, {len(broken)} broken", end="")
     print("" if online else " (a stand-in answered for all servers)", end="")
     print(f", {sum(record.task.retry_count for record in links)} retries")
@@ -453,12 +458,13 @@ def print_speed(done: Sequence[Record], since: int) -> None:
 
 
 def seconds(record: Record) -> Iterator[float]:
-    """Yield how long each attempt at a task worked."""
-    for attempt in record.history[:-1]:
-        yield (attempt.ended - attempt.began) / 1e6
-    measured = json.loads(record.result) if record.result and record.task.group == LINKS else None
-    last = record.history[-1]
-    yield (last.ended - last.began) / 1e6 if measured is None else measured
+    """Yield how long each attempt at a link worked; from claim to end it may also have waited."""
+    if record.result is not None and record.task.group == LINKS:
+        yield float(record.result)
+    for attempt in record.history:
+        found = re.search(r"\((\S+) s\)$", attempt.failure.message if attempt.failure else "")
+        if found:
+            yield float(found[1])
 
 
 def place(record: Record) -> tuple[str, int]:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(60)  # several processes start, on machines with other work too
+
 TASKKIT = [sys.executable, "-m", "taskkit"]
 
 
