@@ -1,0 +1,354 @@
+"""What actors do: programs as data, and the process that performs one.
+
+The same steps are performed by threads and by spawned processes. A process is started with
+``python -m taskkit_conformance.actors``; it is told on standard input which store to open (names
+and strings only, nothing is inherited) and what to do, and answers with its history.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Final, TextIO
+
+from taskkit.backend import Backend
+from taskkit.clock import sleep
+from taskkit.errors import Answer, InvalidInput, Unavailable
+from taskkit.records import Claims, Outcome, Query, Record, Settlement, WorkerInfo
+from taskkit.stores import connect
+from taskkit.task import NOW, After, Failure, Instant, NewTask
+from taskkit_conformance.history import Operation, Recorder, nanoseconds, to_json
+
+FAILURE: Final = Failure("ValueError", "boom", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation of a program. What it refers to is looked up when it is performed."""
+
+    kind: str
+    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+# ---- steps
+
+
+def put(*tasks: NewTask) -> Step:
+    """Put tasks."""
+    return Step("put", {"tasks": [to_fields(task) for task in tasks]})
+
+
+def claim(worker: str, most: int = 1, want: str = "g", **wants: int) -> Step:
+    """Claim tasks for a worker."""
+    return Step("claim", {"worker": worker, "wants": wants or {want: most}})
+
+
+def settle(
+    worker: str,
+    outcome: Outcome = Outcome.SUCCEED,
+    held: tuple[str, int] | None = None,
+    *,
+    keep: bool = False,
+    due: int | None = 0,
+    result: str = "done",
+) -> Step:
+    """Settle a claim: this one, or else the oldest that this actor holds.
+
+    ``keep``: go on holding it, so that a later step settles it again.
+    """
+    arguments: dict[str, Any] = {"worker": worker, "outcome": outcome.value, "keep": keep}
+    if held is not None:
+        arguments["task"], arguments["token"] = held
+    if outcome in (Outcome.RETRY, Outcome.RELEASE):
+        arguments["due"] = due
+    if outcome is Outcome.SUCCEED:
+        arguments["result"] = result
+    return Step("settle", arguments)
+
+
+def beat(worker: str, lease: int, held: Iterable[tuple[str, int]] | None = None) -> Step:
+    """Send a heartbeat that names these claims, or else all that this actor holds."""
+    arguments: dict[str, Any] = {"worker": worker, "lease": lease}
+    if held is not None:
+        arguments["held"] = [list(pair) for pair in held]
+    return Step("beat", arguments)
+
+
+def register(worker: str, lease: int) -> Step:
+    """Register a worker."""
+    return Step("register", {"worker": worker, "lease": lease})
+
+
+def retire(worker: str, *, lost: bool = False) -> Step:
+    """Remove a worker."""
+    return Step("retire", {"worker": worker, "lost": lost})
+
+
+def reclaim(limit: int = 1000) -> Step:
+    """Reclaim."""
+    return Step("reclaim", {"limit": limit})
+
+
+def on(kind: str, *ids: str, **more: Any) -> Step:
+    """Do what takes ids: ``get``, ``cancel``, ``delete``, ``requeue``, ``reschedule``."""
+    return Step(kind, {"ids": list(ids), **more})
+
+
+# ---- performing
+
+
+@dataclass(slots=True)
+class Hands:
+    """The claims that one actor holds."""
+
+    held: list[tuple[str, int]] = field(default_factory=list)
+
+    def resolve(self, step: Step) -> dict[str, Any] | None:
+        """Return a step's arguments with what it refers to; None if there is nothing."""
+        arguments = dict(step.arguments)
+        if step.kind == "settle":
+            keep = arguments.pop("keep", False)
+            if "task" not in arguments:
+                if not self.held:
+                    return None
+                arguments["task"], arguments["token"] = self.held[0]
+            if not keep:
+                self.drop(arguments["task"], arguments["token"])
+        elif step.kind == "beat":
+            arguments.setdefault("held", [list(pair) for pair in self.held])
+        return arguments
+
+    def drop(self, task_id: str, token: int) -> None:
+        """Hold a claim no more."""
+        if (task_id, token) in self.held:
+            self.held.remove((task_id, token))
+
+    def learn(self, operation: Operation) -> None:
+        """Hold what was claimed."""
+        self.held.extend(operation.claims)
+
+
+def perform(
+    actor: str,
+    client: Backend,
+    program: Sequence[Step],
+    recorder: Recorder,
+    hands: Hands,
+    between: Callable[[], None] = lambda: None,
+) -> None:
+    """Perform a program; what goes wrong is written down, never raised."""
+    for step in program:
+        between()
+        arguments = hands.resolve(step)
+        if arguments is not None:
+            hands.learn(_perform_one(actor, client, step.kind, arguments, recorder))
+
+
+def _perform_one(
+    actor: str, client: Backend, kind: str, arguments: Mapping[str, Any], recorder: Recorder
+) -> Operation:
+    called = recorder.call(actor, kind, arguments)
+    try:
+        answer = _CALLS[kind](client, arguments)
+    except (Answer, InvalidInput) as error:
+        return recorder.back(called, "refused", error=type(error).__name__)
+    except Unavailable as error:
+        return recorder.back(called, "unknown", error=f"Unavailable: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever a backend raises is evidence
+        text = f"{type(error).__name__}: {error}"
+        return recorder.back(called, "unknown", error=text, broken=True)
+    return recorder.back(called, "ok", answer)
+
+
+def _put(client: Backend, given: Mapping[str, Any]) -> Any:
+    results = client.put([from_fields(task) for task in given["tasks"]])
+    return [[result.id, result.status] for result in results]
+
+
+def _claim(client: Backend, given: Mapping[str, Any]) -> Any:
+    answer: Claims = client.claim(given["worker"], given["wants"], given.get("excluding", ()))
+    claims = [[claim.task.id, claim.token, claim.attempt] for claim in answer.claims]
+    return {"alive": answer.alive, "claims": claims}
+
+
+def _settle(client: Backend, given: Mapping[str, Any]) -> Any:
+    outcome = Outcome(given["outcome"])
+    due = given.get("due", 0)
+    settlement = Settlement(
+        given["task"],
+        given["token"],
+        outcome,
+        given.get("result", "").encode(),
+        FAILURE if outcome in (Outcome.FAIL, Outcome.RETRY, Outcome.CANCEL) else None,
+        None if due is None else After(due),
+    )
+    [stands] = client.settle(given["worker"], [settlement])
+    return stands
+
+
+def _beat(client: Backend, given: Mapping[str, Any]) -> Any:
+    held = [(task_id, token) for task_id, token in given["held"]]
+    answer = client.heartbeat(given["worker"], given["lease"], held, {})
+    return {
+        "alive": answer.alive,
+        "cancelled": sorted(answer.cancelled),
+        "void": sorted(answer.void),
+    }
+
+
+def _register(client: Backend, given: Mapping[str, Any]) -> Any:
+    client.register(WorkerInfo(given["worker"], {"g": 8}), given["lease"])
+
+
+def _reclaim(client: Backend, given: Mapping[str, Any]) -> Any:
+    answer = client.reclaim(given["limit"])
+    return {"tasks": answer.tasks, "workers": sorted(answer.workers)}
+
+
+def _get(client: Backend, given: Mapping[str, Any]) -> Any:
+    records = client.get(given["ids"])
+    return {task_id: None if found is None else seen(found) for task_id, found in records.items()}
+
+
+def _find(client: Backend, given: Mapping[str, Any]) -> Any:
+    found: list[str] = []
+    after: str | None = None
+    while True:
+        page = client.find(Query(group=given.get("group")), given["limit"], after)
+        found += [record.task.id for record in page.records]
+        after = page.next
+        if after is None:
+            return found
+
+
+def _advance(client: Backend, given: Mapping[str, Any]) -> Any:
+    tasks = [from_fields(task) for task in given["tasks"]]
+    return client.advance_schedule(given["name"], given["version"], given["state"].encode(), tasks)
+
+
+def _answered(answers: Mapping[str, Any]) -> dict[str, str]:
+    return {task_id: str(answer) for task_id, answer in answers.items()}
+
+
+_CALLS: Final[Mapping[str, Callable[[Backend, Mapping[str, Any]], Any]]] = {
+    "put": _put,
+    "claim": _claim,
+    "settle": _settle,
+    "beat": _beat,
+    "register": _register,
+    "reclaim": _reclaim,
+    "get": _get,
+    "find": _find,
+    "advance": _advance,
+    "retire": lambda client, given: client.retire(given["worker"], given["lost"]),
+    "cancel": lambda client, given: _answered(client.cancel(given["ids"])),
+    "delete": lambda client, given: _answered(client.delete(given["ids"])),
+    "requeue": lambda client, given: _answered(client.requeue(given["ids"], NOW)),
+    "reschedule": lambda client, given: _answered(
+        client.reschedule(given["ids"], After(given.get("due", 0)))
+    ),
+    "pause": lambda client, given: client.pause(given["groups"]),
+    "resume": lambda client, given: client.resume(given["groups"]),
+    "count": lambda client, given: [
+        [count.group, str(count.state), count.count] for count in client.count(given.get("groups"))
+    ],
+}
+
+
+# ---- tasks and records as plain data
+
+
+def seen(record: Record) -> dict[str, Any]:
+    """Return the part of a record that concurrent actors can change."""
+    return {
+        "state": str(record.state),
+        "token": record.token,
+        "attempt": record.attempt,
+        "worker": record.worker_id,
+        "retries": record.task.retry_count,
+        "losses": record.losses,
+        "done": record.done is not None,
+        "result": None if record.result is None else record.result.decode("latin-1"),
+        "failure": None if record.failure is None else record.failure.type,
+    }
+
+
+_DEFAULTS: Final = {
+    field.name: {} if field.default is MISSING else field.default for field in fields(NewTask)
+}
+
+
+def to_fields(task: NewTask) -> dict[str, Any]:
+    """Return what differs from the usual in a task, plain."""
+    plain: dict[str, Any] = {}
+    for name in NewTask.__slots__:
+        value = getattr(task, name)
+        if value != _DEFAULTS[name]:
+            plain[name] = _plain(value)
+    return plain
+
+
+def from_fields(plain: Mapping[str, Any]) -> NewTask:
+    """Return the task that ``to_fields`` was given."""
+    given = dict(plain)
+    given["data"] = given["data"].encode("latin-1")
+    for name in ("due", "expires"):
+        if name in given:
+            given[name] = _instant(given[name])
+    return NewTask(**given)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return {"after": value.delay} if isinstance(value, After) else value
+
+
+def _instant(value: Any) -> Instant:
+    return After(value["after"]) if isinstance(value, Mapping) else value
+
+
+# ---- a process of its own
+
+
+def main(commands: TextIO, answers: TextIO) -> None:
+    """Obey commands, one to a line, until there are no more."""
+    client: Backend | None = None
+    hands: dict[str, Hands] = {}
+
+    def say(what: Any) -> None:
+        answers.write(json.dumps(what) + "\n")
+        answers.flush()
+
+    for line in commands:
+        command = json.loads(line)
+        if "open" in command:
+            given = command["open"]
+            client = connect(given["backend"], url=given["url"], **given["options"])
+            hands.clear()
+            say({"now": nanoseconds()})
+        elif "perform" in command:
+            assert client is not None
+            actor = command["actor"]
+            recorder = Recorder()
+            program = [Step(kind, arguments) for kind, arguments in command["perform"]]
+            own = hands.setdefault(actor, Hands())
+            own.held[:] = [(task_id, token) for task_id, token in command.get("held", own.held)]
+            _until(command["start"])
+            perform(actor, client, program, recorder, own)
+            say([json.loads(to_json(operation)) for operation in recorder.history()])
+    if client is not None:
+        client.close()
+
+
+def _until(start: int) -> None:
+    """Wait for the common start; the last stretch without sleeping, which would miss it."""
+    while (left := start - nanoseconds()) > 0:
+        if left > 2_000_000:
+            sleep((left - 1_000_000) / 1e9)
+
+
+if __name__ == "__main__":
+    main(sys.stdin, sys.stdout)
