@@ -8,8 +8,8 @@ import textwrap
 import pytest
 
 from taskkit import Kit, backends, connect
-from taskkit.stores import connect_url
 from taskkit.errors import BrokenPlugin, InvalidSetting, TaskkitError, UnknownBackend
+from taskkit.stores import connect_url
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from taskkit.task import Failure
@@ -109,7 +109,7 @@ class TaskFailed(Answer):
         """The original traceback, as text; empty where there was none."""
         return self.failure.traceback
 
-    def __reduce__(self) -> tuple[type[TaskFailed], tuple[str, Failure]]:
+    def __reduce__(self) -> tuple[Any, tuple[str, Failure]]:
         return type(self), (self.task_id, self.failure)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from taskkit import operate, work
-from taskkit.stores import connect_url
 from taskkit.convert import Moment
 from taskkit.eager import run_eagerly
 from taskkit.errors import InvalidSetting
@@ -16,6 +15,7 @@ from taskkit.limits import DEFAULT_MAX_DATA_BYTES, check_task
 from taskkit.result import Result
 from taskkit.settings import DEFAULT_HEARTBEAT, DEFAULT_LEASE
 from taskkit.specs import TaskSpec, initiation
+from taskkit.stores import connect_url
 from taskkit.task import DEFAULT_TTL, Label, NewTask
 from taskkit.work import stop_import_here
 
