@@ -106,14 +106,13 @@ class _Claiming:
                 break
             # Whole rounds at once; what does not divide goes to the first of the next round.
             share = max(1, rest // len(turn))
-            again: list[str] = []
-            for group in turn[:rest]:
+            asked, turn = turn[:rest], turn[rest:]
+            for group in asked:
                 got = self._take(group, share)
                 rest -= got
                 served = group if got else served
                 if got == share:
-                    again.append(group)
-            turn = again
+                    turn.append(group)
         if served is not None:
             remember_served(self._store, self._transaction, want.name, served)
 
