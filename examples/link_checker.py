@@ -423,9 +423,9 @@ def report(kit: Kit, url: str, since: int, *, online: bool) -> None:
         print(f"broken  {record.failure.message if record.failure else record.task.id}")
     if len(broken) > SHOWN:
         print(f"broken  … and {len(broken) - SHOWN} more")
-    print(f"\n{len(files)} files, {len(links)} links, {len(broken)} broken", end="")
+    print(f"\nfiles: {len(files)}, links: {len(links)}, broken: {len(broken)}", end="")
     print("" if online else " (a stand-in answered for all servers)", end="")
-    print(f", {sum(record.task.retry_count for record in links)} retries")
+    print(f", retries: {sum(record.task.retry_count for record in links)}")
     print_speed([r for r in (*files, *links) if r.done and (r.began or 0) >= since], since)
     print(f"progress was recorded {len(progress)} times by the schedule")
     print(f"\nThe tasks are in {url.removeprefix('sqlite:///')}. Look into it:")
