@@ -37,7 +37,8 @@ class Target:
     """What is to be tested, as a person names it."""
 
     backend: str
-    url: str | None = None
+    url: str | Callable[[], str] | None = None
+    """Where the store is, or what tells it once it is needed."""
     options: tuple[tuple[str, Any], ...] = ()
     clear: bool = False
     """Whether a place that is not empty may be cleared."""
@@ -52,7 +53,8 @@ class Target:
             harness = harness_of(self.backend, dict(self.options))
         except TaskkitError as error:
             raise SetUpWrong(str(error)) from error
-        bench = Bench(harness, self.url, may_clear=self.clear)
+        url = self.url() if callable(self.url) else self.url
+        bench = Bench(harness, url, may_clear=self.clear)
         bench.open()
         return bench
 

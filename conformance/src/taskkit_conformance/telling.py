@@ -1,0 +1,135 @@
+"""What a person reads: the header, the report of a failure, the summary."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from taskkit_conformance.bench import SLOW_WIPE
+from taskkit_conformance.expected import write_entry
+from taskkit_conformance.properties import LEVELS, properties, property_of
+from taskkit_conformance.verdicts import Outcome, Verdict, worst
+
+if TYPE_CHECKING:
+    from taskkit_conformance.facts import Facts
+    from taskkit_conformance.profiles import Profile
+
+_SHOWN: Final = 40
+"""Lines of a failing example that a terminal shows; the report folder has all of them."""
+
+
+def header(facts: Facts, profile: Profile, seed: int, checks: int, numbers: int) -> list[str]:
+    """Return what is said before the first check: what, against what, how long."""
+    at = f" at {facts.url}" if facts.url else ""
+    by = f" ({facts.distribution})" if facts.distribution else ""
+    resolution = facts.capabilities.get("time_resolution", 1)
+    return [
+        f"taskkit conformance {facts.versions['taskkit-conformance']}: {facts.name}{by}{at}",
+        f"clock: the suite's own, moved by hand; resolution {resolution} µs",
+        f"capabilities: {facts.declared()}",
+        f"{checks} checks of {numbers} properties, {profile.name}: {profile.about}; seed {seed}",
+    ]
+
+
+def command(facts: Facts, outcome: Outcome, profile: str) -> str:
+    """Return the command that repeats one check."""
+    parts = ["taskkit-conformance", facts.name]
+    if facts.url and not facts.url.startswith("sqlite:////tmp/taskkit-conformance-"):
+        parts += ["--url", facts.url]
+    parts += ["--property", outcome.number, "--lanes", outcome.lane]
+    parts += ["--profile", profile, "--seed", str(outcome.seed)]
+    return shlex.join(parts)
+
+
+def failure(outcome: Outcome, facts: Facts, repeat: str) -> str:
+    """Return the report of a check that failed."""
+    promise = property_of(outcome.number)
+    lines = [f"{outcome.id}: {promise.sentence}", ""]
+    if outcome.verdict is Verdict.STALE:
+        return "\n".join([*lines, outcome.reason])
+    lines += [f"  {line}" for line in (outcome.message or outcome.reason).splitlines()]
+    if outcome.program:
+        lines += ["", f"  The smallest program that shows it ({len(outcome.program)} steps):"]
+        hidden = len(outcome.program) - _SHOWN
+        lines += [f"    … {hidden} steps before these"] if hidden > 0 else []
+        start = max(0, hidden)
+        lines += [f"    {n:>3}  {text}" for n, text in _numbered(outcome.program, start)]
+    lines += ["", f"  Why it matters: {promise.why}", f"  Common mistake: {promise.mistake}"]
+    lines += ["", f"  {_versions(facts)}; {outcome.examples} examples, seed {outcome.seed}"]
+    lines += [f"  Repeat it: {repeat}"]
+    if outcome.witness:
+        entry = write_entry(outcome.number, outcome.lane, outcome.witness).splitlines()
+        lines += ["  Expect it, in conformance.toml:", *(f"    {line}" for line in entry)]
+    return "\n".join(lines)
+
+
+def by_property(outcomes: Iterable[Outcome]) -> dict[str, Verdict]:
+    """Return the verdict on each property that was run."""
+    found: dict[str, list[Verdict]] = {}
+    for outcome in outcomes:
+        found.setdefault(outcome.number, []).append(outcome.verdict)
+    return {each.id: worst(found[each.id]) for each in properties() if each.id in found}
+
+
+def levels(verdicts: Mapping[str, Verdict]) -> list[str]:
+    """Return the levels that can be claimed: all their properties passed, or do not apply."""
+    claimed: list[str] = []
+    for level in LEVELS:
+        found = [verdicts.get(each.id) for each in properties() if each.level == level]
+        if not all(each in (Verdict.PASS, Verdict.NOT_APPLICABLE) for each in found):
+            # Queue needs Store, Leased needs Queue; the others stand beside each other.
+            if level in LEVELS[:3]:
+                break
+            continue
+        claimed.append(level)
+    return claimed
+
+
+def summary(
+    outcomes: Sequence[Outcome],
+    verdicts: Mapping[str, Verdict],
+    expected: Mapping[str, str],
+    facts: Facts,
+) -> list[str]:
+    """Return what is said at the end: the count of each verdict, and all that is not PASS."""
+    counts = Counter(verdicts.values())
+    told = ", ".join(f"{counts[each]} {each}" for each in Verdict if counts[each])
+    lines = [f"{len(verdicts)} properties: {told}"]
+    for number, verdict in verdicts.items():
+        if verdict is not Verdict.PASS:
+            reason = _reason(number, verdict, outcomes, expected)
+            lines.append(f"  {verdict:<14} {number}  {reason}")
+    lines.append(f"levels: {' + '.join(levels(verdicts)) or 'none'}")
+    if facts.wipe_ms > SLOW_WIPE * 1000:
+        lines.append(
+            f"emptying the store takes {facts.wipe_ms:.0f} ms; below {SLOW_WIPE * 1000:.0f} ms "
+            "leaves more time for examples (see Harness.wipe)"
+        )
+    return lines
+
+
+def _reason(
+    number: str, verdict: Verdict, outcomes: Sequence[Outcome], expected: Mapping[str, str]
+) -> str:
+    reasons = [o.reason for o in outcomes if o.number == number and o.verdict is verdict]
+    if reasons:
+        return _cut(reasons[0])
+    if verdict is Verdict.STALE:
+        return _cut(f"it does not fail any more: remove this entry, {expected.get(number, '')}")
+    return "no check of it was run"
+
+
+def _cut(text: str) -> str:
+    line = text.partition("\n")[0]
+    return line if len(line) <= 110 else f"{line[:110]}…"
+
+
+def _numbered(program: Sequence[str], start: int) -> list[tuple[int, str]]:
+    return list(enumerate(program[start:], start + 1))
+
+
+def _versions(facts: Facts) -> str:
+    versions = [f"{name} {number}" for name, number in facts.versions.items()]
+    return ", ".join([facts.distribution or facts.name, *versions])
