@@ -25,8 +25,9 @@ class Incarnation:
     began: float = field(default_factory=monotonic)
     pid: int | None = None
     worker_id: str | None = None
-    """None until it has registered, and claims."""
+    """None until it is about to register."""
     registered: float | None = None
+    """Since when it claims (monotonic)."""
     ending: Ending | None = None
     """None while it runs, and for ever if it died."""
     error: str | None = None
@@ -90,7 +91,7 @@ class WorkerProcess:
 
     @property
     def worker_id(self) -> str | None:
-        """The id under which it is registered; None until it is."""
+        """The id under which it registers; None before that."""
         current = self._place.current
         return None if current is None else current.worker_id
 
@@ -117,7 +118,7 @@ class WorkerProcess:
     def is_active(self) -> bool:
         """Return whether a process is registered here and was not told to stop."""
         current = self._place.current
-        return current is not None and current.worker_id is not None and not current.force
+        return current is not None and current.registered is not None and not current.force
 
     def terminate(self) -> None:
         """Stop gracefully and for good: it is not restarted. Returns at once."""

@@ -230,11 +230,12 @@ def _code_of(main: MainProgram, module: ModuleType) -> Any:
         from importlib.util import find_spec
 
         spec = find_spec(main.name)
-        if spec is not None and spec.loader is not None and hasattr(spec.loader, "get_code"):
+        get_code = getattr(spec.loader, "get_code", None) if spec is not None else None
+        if spec is not None and get_code is not None:
             module.__spec__ = spec
             module.__file__ = spec.origin
             module.__package__ = spec.parent
-            return spec.loader.get_code(main.name)
+            return get_code(main.name)
     assert main.path is not None
     module.__file__ = main.path
     with io.open_code(main.path) as file:

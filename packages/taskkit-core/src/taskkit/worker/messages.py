@@ -58,10 +58,15 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """The worker runs under this id; said again when it has to register anew."""
+class Named:
+    """The id under which the worker is about to register: should it die, this is to be retired."""
 
     worker_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The worker has registered, and claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,6 @@ class Refreshed:
     """Processes ordered from now on run the code as it is now."""
 
 
-WorkerMessage: TypeAlias = Registered | StartFailed | Leaving | Goodbye
+WorkerMessage: TypeAlias = Named | Registered | StartFailed | Leaving | Goodbye
 LauncherEvent: TypeAlias = Ready | Unsafe | LoadFailed | Started | Exited
 SourceEvent: TypeAlias = Started | Exited | Dropped | LoadFailed | Refreshed

@@ -26,6 +26,7 @@ from taskkit.worker.messages import (
     Force,
     Goodbye,
     Leaving,
+    Named,
     Order,
     Registered,
     StartFailed,
@@ -102,7 +103,6 @@ class _Worker:
         self._line = line
         self._bell, self._ringer = os.pipe()
         self._runtime: WorkerRuntime | None = None
-        self._known_id = ""
         self._lock = threading.Lock()
         """Held to read and change what follows, and the runtime, together."""
         self._force = Force.NONE
@@ -125,6 +125,7 @@ class _Worker:
         self._runtime.join()
         # Here, because the exit functions of the user's code may hang as well as anything.
         self._exit_at = monotonic() + EXIT_MARGIN
+        os.write(self._ringer, b"\0")
         self._line.send(Goodbye(ending))
         return 0
 
@@ -133,11 +134,12 @@ class _Worker:
 
         kit = self._kit
         runtime = WorkerRuntime(kit.backend, kit.handler, kit.hooks, self._settings)
+        self._line.send(Named(runtime.worker_id))
         runtime.start()
         with self._lock:
             self._runtime = runtime
             force = self._force
-        self._tell_id()
+        self._line.send(Registered())
         for _ in range(force):
             runtime.stop(_FOREVER)
 
@@ -165,20 +167,13 @@ class _Worker:
                     sources.remove(self._line)
                     _log.warning("the supervisor is gone; stopping")
                     self._stop(Force.GRACEFUL, self._settings.grace)
-            self._tell_id()
             self._keep_time()
 
-    def _patience(self) -> float:
-        """Return how long to listen: to the next instant to keep, or about a heartbeat."""
-        until = self._exit_at if self._force >= Force.RELEASE else self._release_at
-        wait = self._settings.heartbeat if until is None else until - monotonic()
-        return min(max(wait, 0.0), self._settings.heartbeat)
-
-    def _tell_id(self) -> None:
-        runtime = self._runtime
-        if runtime is not None and runtime.worker_id != self._known_id:
-            self._known_id = runtime.worker_id
-            self._line.send(Registered(self._known_id))
+    def _patience(self) -> float | None:
+        """Return how long to listen: until the next instant to keep."""
+        release_at = None if self._force >= Force.RELEASE else self._release_at
+        moments = [at for at in (release_at, self._exit_at) if at is not None]
+        return max(min(moments) - monotonic(), 0.0) if moments else None
 
     def _keep_time(self) -> None:
         now = monotonic()

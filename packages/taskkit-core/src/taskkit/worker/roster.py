@@ -22,6 +22,7 @@ from taskkit.worker.messages import (
     Goodbye,
     Leaving,
     LoadFailed,
+    Named,
     Order,
     Refreshed,
     Registered,
@@ -183,11 +184,11 @@ class Roster:
 
     def _note(self, process: Incarnation, message: WorkerMessage, now: float) -> None:
         match message:
-            case Registered(worker_id):
+            case Named(worker_id):
                 process.worker_id = worker_id
-                if process.registered is None:
-                    process.registered = now
-                    self._happenings.append(Working(process))
+            case Registered():
+                process.registered = now
+                self._happenings.append(Working(process))
             case StartFailed(error, traceback):
                 process.error = error
                 _log.error("a worker process cannot start: %s\n%s", error, traceback)
