@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from taskkit.backend import Backend
 from taskkit.clock import SECOND, ManualClock
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from taskkit_conformance.harness import Harness, Namespace
 
-T = TypeVar("T")
+_NOTHING: Final = object()
+"""Nothing was said of what was found; None can be found."""
 
 LEASE = 10 * SECOND
 """The lease that checks give to workers unless they say otherwise."""
@@ -111,7 +112,7 @@ class Case:
         """Count that the premise of the property was met."""
         self.exercised += 1
 
-    def require(self, holds: object, sentence: str, *, found: object = None) -> None:
+    def require(self, holds: object, sentence: str, *, found: object = _NOTHING) -> None:
         """Go on only if something holds; the sentence says what should have been, in words."""
         self.exercised += 1
         if not holds:
@@ -124,9 +125,9 @@ class Case:
             expected, found = differing(expected, found)
             self.violated(f"{what}: expected {self.words(expected)}", found=found)
 
-    def violated(self, sentence: str, *, found: object = None) -> NoReturn:
+    def violated(self, sentence: str, *, found: object = _NOTHING) -> NoReturn:
         """Report that the property does not hold."""
-        tail = "" if found is None else f"; found {self.words(found)}"
+        tail = "" if found is _NOTHING else f"; found {self.words(found)}"
         raise Violated(f"{sentence}{tail}")
 
     def cannot_tell(self, reason: str) -> None:

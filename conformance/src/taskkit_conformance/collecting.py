@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
 from taskkit_conformance import Conformance
 from taskkit_conformance.bench import SetUpWrong, Target, options_of
@@ -213,7 +213,7 @@ class Running:
             judge.close()
 
 
-def _shelf() -> DirectoryBasedExampleDatabase:
+def _shelf() -> ExampleDatabase:
     return DirectoryBasedExampleDatabase(Path(".hypothesis", "taskkit-conformance"))
 
 

@@ -94,7 +94,7 @@ def _one_of(what: str, name: str, known: Any) -> Any:
 
 
 def _list(value: Any, separator: str | None = ",") -> list[str]:
-    given = [value] if isinstance(value, str) else list(value or ())
+    given: list[str] = [value] if isinstance(value, str) else list(value or ())
     if separator is None:
         return given
     return [part.strip() for each in given for part in each.split(separator) if part.strip()]
