@@ -31,14 +31,18 @@ RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", RUNNING}, key=lambda version: int(version[2:]))
 
 
-def select_pyenv_versions() -> None:
-    """Let pyenv's shims answer for every version that pyenv has, not only for the chosen one."""
+def reveal_pyenv_versions() -> None:
+    """Put all that pyenv has on the path: its shims answer only for the versions it has chosen."""
     pyenv = shutil.which("pyenv")
-    if pyenv and "PYENV_VERSION" not in os.environ:
-        found = subprocess.run(
-            [pyenv, "versions", "--bare"], capture_output=True, text=True, check=False
-        )
-        os.environ["PYENV_VERSION"] = ":".join(reversed(found.stdout.split())) or "system"
+    if pyenv is None:
+        return
+    root = subprocess.run([pyenv, "root"], capture_output=True, text=True, check=False).stdout
+    folders = Path(root.strip(), "versions").glob("3.*/bin")
+    # Behind the rest of the path, but before the shims, which hide what stands behind them.
+    before = os.environ["PATH"].split(os.pathsep)
+    after = [entry for entry in before if entry.endswith("shims")]
+    before = [entry for entry in before if entry not in after]
+    os.environ["PATH"] = os.pathsep.join([*before, *map(str, sorted(folders)), *after])
 
 
 def is_installed(version: str) -> bool:
@@ -51,7 +55,7 @@ def is_installed(version: str) -> bool:
     return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
-select_pyenv_versions()
+reveal_pyenv_versions()
 OLDEST = next(version for version in PYTHONS if is_installed(version))
 
 
