@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import sqlite3
-import sys
 import time
 
 from huey import SqliteHuey
@@ -33,10 +32,3 @@ def rate(count: int) -> float:
     rows = connection.execute("select value from kv").fetchall()
     started = [pickle.loads(row[0]) for row in rows]  # noqa: S301 - huey's own format
     return (len(started) - 1) / (max(started) - min(started))
-
-
-if __name__ == "__main__":
-    if sys.argv[1] == "fill":
-        fill(int(sys.argv[2]))
-    else:
-        print(rate(int(sys.argv[2])))
