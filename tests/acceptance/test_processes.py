@@ -310,7 +310,8 @@ def test_an_unguarded_program_with_its_handler_starts_once_and_puts_once(tmp_pat
         timeout=18,
     )
     assert ended.stderr == ""
-    assert [line for line in ended.stdout.splitlines() if line != "defined"] == ["40 42", "2"]
+    # Each process that imports the program prints, at any time.
+    assert ended.stdout.replace("defined", "").split() == ["40", "42", "2"]
     assert ended.returncode == 0
 
 

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from taskkit.context import TaskContext
@@ -25,6 +26,7 @@ from taskkit.worker.launch import ignore_terminal, settle_in
 from taskkit.worker.line import Line
 
 if TYPE_CHECKING:
+    from taskkit.handler import TaskHandler
     from taskkit.hooks import Hooks
 
 _SIGNAL: Final = signal.SIGUSR2
@@ -39,23 +41,40 @@ class _Nobody:
 
 
 def main(descriptor: int) -> None:
-    """Run the job that comes down the line, and end."""
+    """Run the job that comes down the line, in a fresh interpreter, and end."""
     ignore_terminal()
     line = Line(socket.socket(fileno=descriptor))
     job: Job | None = line.wait()
     if job is not None:
-        line.send(_work(job, line))
-        sys.stdout.flush()
-        sys.stderr.flush()
+        payload = job.payload
+        assert payload is not None
+        settle_in(payload)
+        _answer(job, line, lambda: load_handler(payload))
     # Not by returning: a thread that the task left behind would keep the interpreter alive.
     os._exit(0)
 
 
-def _work(job: Job, line: Line) -> Settlement:
+def run_job(handler: TaskHandler, line: Line) -> int:
+    """Run the job that comes down the line, in a fork of the template; return the exit status."""
+    # The template ignores it; here it may only not end a task that its worker lets finish, and
+    # unlike what is ignored, what is handled is not inherited by the programs that tasks start.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    job: Job | None = line.wait()
+    if job is not None:
+        _answer(job, line, lambda: handler)
+    return 0
+
+
+def _answer(job: Job, line: Line, load: Callable[[], TaskHandler]) -> None:
+    line.send(_work(job, line, load))
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _work(job: Job, line: Line, load: Callable[[], TaskHandler]) -> Settlement:
     claim = job.claim
-    settle_in(job.payload)
     try:
-        handler = load_handler(job.payload)
+        handler = load()
     except BaseException as error:  # noqa: BLE001 - whatever the user's modules raise is reported
         failure = describe(error, claim.task, "its handler cannot be loaded in a new process")
         return Settlement(claim.task.id, claim.token, Outcome.FAIL, failure=failure)

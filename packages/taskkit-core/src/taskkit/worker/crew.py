@@ -236,12 +236,8 @@ class Crew:
         lived = 0.0 if process.registered is None else now - process.registered
         delay = place.backoff.delay(lived)
         place.due = now + delay
-        _log.warning(
-            "worker process %s died (exit status %s); starting another in %g s",
-            process.pid,
-            place.exitcode,
-            delay,
-        )
+        died = "worker process %s died (exit status %s); starting another in %g s"
+        _log.warning(died, process.pid, place.exitcode, delay)
         if process.registered is None:
             place.failed_starts += 1
             if place.failed_starts >= MAX_FAILED_STARTS:

@@ -1,9 +1,10 @@
 """Running one claim in a child process of its own: what kills it kills nobody else.
 
 For tasks that ask for it (``isolation="process"``), and for every task that was lost once, because
-it may be what killed its worker. The child is a fresh interpreter, never a fork: this process has
-threads. It gets the handler as the workers get the kit (``worker/launch.py``) and ends by itself
-when its line to this process ends, so that none outlives its worker.
+it may be what killed its worker. The child is forked by the template that this process was forked
+from, or, where there is none, a fresh interpreter; never a fork of this process, which has threads.
+An interpreter gets the handler as the workers get the kit (``worker/launch.py``). A child ends by
+itself when its line to this process ends, so that none outlives its worker.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from subprocess import TimeoutExpired
+from subprocess import Popen, TimeoutExpired
 from typing import TYPE_CHECKING, Final, Literal
 
 from taskkit.clock import SECOND
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from taskkit.handler import TaskHandler
     from taskkit.settings import WorkerSettings
     from taskkit.worker.execution import Execution
+    from taskkit.worker.nursery import ForkedProcess, Nursery
 
 REAP_TIMEOUT: Final = 5.0
 """Seconds that a child gets to end after it has sent how its claim ends."""
@@ -44,8 +46,8 @@ _log = logging.getLogger("taskkit.worker.isolation")
 class Job:
     """All that a child is told."""
 
-    payload: Payload
-    """The handler is its ``kit``, packed."""
+    payload: Payload | None
+    """The handler is its ``kit``, packed. None: the child has it by birth."""
     claim: Claim
     worker_id: str
     max_data_bytes: int
@@ -75,11 +77,13 @@ class Isolation:
         settings: WorkerSettings,
         execution: Execution,
         report: Callable[[str, bytes], object],
+        nursery: Nursery | None = None,
     ) -> None:
         self._handler = handler
         self._settings = settings
         self._execution = execution
         self._report = report
+        self._nursery = nursery
         self._lock = threading.Lock()
         self._payload: Payload | InvalidSetting | None = None
 
@@ -92,7 +96,9 @@ class Isolation:
         job = Job(payload, claim, context.worker_id, settings.max_data_bytes, settings.unknown)
         return self._execution.delegate(claim, context, lambda: self._run_child(job, context))
 
-    def _describe(self) -> Payload | InvalidSetting:
+    def _describe(self) -> Payload | InvalidSetting | None:
+        if self._nursery is not None and self._nursery.alive:
+            return None
         with self._lock:
             if self._payload is None:
                 try:
@@ -114,7 +120,7 @@ class Isolation:
     def _run_child(self, job: Job, context: TaskContext) -> Settlement:
         claim = job.claim
         try:
-            child = _Child(job)
+            child = _Child(job, self._nursery)
         except OSError:
             _log.exception("%s: no process could be started for it; given back", claim.task.id)
             return _release(claim, START_AGAIN)
@@ -140,9 +146,13 @@ class Isolation:
 class _Child:
     """One child process and the line to it."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, nursery: Nursery | None) -> None:
         self.line, far = Line.pair()
-        self._process = start_interpreter("taskkit.worker.child", far)
+        self._process: Popen[bytes] | ForkedProcess
+        if job.payload is None and nursery is not None:
+            self._process = nursery.fork(far)
+        else:
+            self._process = start_interpreter("taskkit.worker.child", far)
         self.line.send(job)
 
     def interrupt(self, error: Interruption, hard: bool) -> None:

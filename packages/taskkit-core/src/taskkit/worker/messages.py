@@ -89,6 +89,13 @@ class Goodbye:
     ending: Ending
 
 
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """To the template: fork a child for one claim; the file that comes along is its line."""
+
+    number: int
+
+
 # ---- from a template, and from whatever else starts processes
 
 

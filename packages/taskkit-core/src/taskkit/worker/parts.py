@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from taskkit.records import Claim, Settlement, WorkerInfo
     from taskkit.settings import WorkerSettings
     from taskkit.worker.isolation import Isolation
+    from taskkit.worker.nursery import Nursery
     from taskkit.worker.services import Services
 
 
@@ -44,6 +45,7 @@ class Parts:
         on_stuck: Called when a thread was given up.
         on_stopped: Called when no group is left to serve.
         on_dry: See ``Claimer``.
+        nursery: See ``WorkerRuntime``.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class Parts:
         on_stuck: Callable[[], object],
         on_stopped: Callable[[], object],
         on_dry: Callable[[], float] | None,
+        nursery: Nursery | None,
     ) -> None:
+        self._nursery = nursery
         self._backend = backend
         self._handler = handler
         self._settings = settings
@@ -168,6 +172,10 @@ class Parts:
             from taskkit.worker.isolation import Isolation
 
             self._isolation = Isolation(
-                self._handler, self._settings, self.execution, self.ledger.progress.__setitem__
+                self._handler,
+                self._settings,
+                self.execution,
+                self.ledger.progress.__setitem__,
+                self._nursery,
             )
         return self._isolation.run(claim, context)

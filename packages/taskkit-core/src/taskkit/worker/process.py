@@ -35,6 +35,7 @@ from taskkit.worker.messages import (
 if TYPE_CHECKING:
     from taskkit.kit import Kit
     from taskkit.settings import WorkerSettings
+    from taskkit.worker.nursery import Nursery
     from taskkit.worker.runtime import ExitReason, WorkerRuntime
 
 _log = logging.getLogger("taskkit.worker")
@@ -66,13 +67,20 @@ def main(descriptor: int) -> None:
     os._exit(obey(kit, order, line))
 
 
-def obey(kit: Kit, order: Order, line: Line) -> int:
-    """Carry out an order and return the exit status of the process."""
+def obey(kit: Kit, order: Order, line: Line, nursery: Nursery | None = None) -> int:
+    """Carry out an order and return the exit status of the process.
+
+    Args:
+        kit: The kit, loaded.
+        order: What to do.
+        line: To the supervisor.
+        nursery: Where children for single claims are forked, if they can be.
+    """
     ignore_terminal()
     settings: WorkerSettings = unpack(order.settings)
     if order.lost is not None:
         return _retire(kit, order.lost, settings.lease)
-    status = _Worker(kit, settings, line).run()
+    status = _Worker(kit, settings, line, nursery).run()
     # What the user's code registered is owed to it, here as in any process that ends.
     atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing does in its forks
     sys.stdout.flush()
@@ -97,8 +105,11 @@ def _retire(kit: Kit, worker_id: str, lease: float) -> int:
 
 
 class _Worker:
-    def __init__(self, kit: Kit, settings: WorkerSettings, line: Line) -> None:
+    def __init__(
+        self, kit: Kit, settings: WorkerSettings, line: Line, nursery: Nursery | None
+    ) -> None:
         self._kit = kit
+        self._nursery = nursery
         self._settings = settings
         self._line = line
         self._bell, self._ringer = os.pipe()
@@ -133,7 +144,9 @@ class _Worker:
         from taskkit.worker.runtime import WorkerRuntime
 
         kit = self._kit
-        runtime = WorkerRuntime(kit.backend, kit.handler, kit.hooks, self._settings)
+        runtime = WorkerRuntime(
+            kit.backend, kit.handler, kit.hooks, self._settings, nursery=self._nursery
+        )
         self._line.send(Named(runtime.worker_id))
         runtime.start()
         with self._lock:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from taskkit.handler import TaskHandler
     from taskkit.hooks import Hooks
     from taskkit.settings import WorkerSettings
+    from taskkit.worker.nursery import Nursery
 
 SETTLE_TIMEOUT: Final = 2.0
 """Seconds beyond the grace for settling and retiring; what is left then is left to the lease."""
@@ -84,10 +85,17 @@ class WorkerRuntime:
         handler: What tasks mean.
         hooks: Who listens.
         settings: What to serve, and how.
+        nursery: Forks children for isolated tasks; without one each is a fresh interpreter.
     """
 
     def __init__(
-        self, backend: Backend, handler: TaskHandler, hooks: Hooks, settings: WorkerSettings
+        self,
+        backend: Backend,
+        handler: TaskHandler,
+        hooks: Hooks,
+        settings: WorkerSettings,
+        *,
+        nursery: Nursery | None = None,
     ) -> None:
         host, pid = socket.gethostname(), os.getpid()
         self.worker_id = f"{host[:60]}-{pid}-{new_uuid7() & 0xFFFFFFFF:08x}"
@@ -114,6 +122,7 @@ class WorkerRuntime:
             on_stuck=lambda: self._requests.put(ExitReason.STUCK),
             on_stopped=lambda: self._requests.put(ExitReason.STOPPED),
             on_dry=self._look_for_drain if settings.drain else None,
+            nursery=nursery,
         )
 
     def start(self) -> None:

@@ -14,20 +14,15 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from taskkit.worker.launch import Payload, ignore_terminal, load, settle_in, why
 from taskkit.worker.line import Line
-from taskkit.worker.messages import (
-    Exited,
-    LauncherEvent,
-    LoadFailed,
-    Order,
-    Ready,
-    Started,
-    Unsafe,
-)
+from taskkit.worker.messages import Birth, Exited, LoadFailed, Order, Ready, Started, Unsafe
+from taskkit.worker.nursery import Nursery
 
 if TYPE_CHECKING:
     from taskkit.kit import Kit
@@ -64,92 +59,137 @@ def running_threads() -> tuple[str, ...]:
     return named + ("(not Python's)",) * (count - len(named))
 
 
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """Whose child a process is: who is told of its end, under which number."""
+
+    number: int
+    owner: Line
+
+
 class _Template:
     def __init__(self, kit: Kit, line: Line) -> None:
         self._kit = kit
         self._line = line
-        self._numbers: dict[int, int] = {}
-        """Order number of each child, by pid."""
+        self._nurseries: list[Line] = []
+        """A line to each worker, which may want children too (``worker/nursery.py``)."""
+        self._children: dict[int, _Child] = {}
+        """By pid."""
 
     def serve(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         ignore_terminal()
-        self._bell, ringer = os.pipe()
+        self._bell, self._ringer = os.pipe()
         os.set_blocking(self._bell, False)
-        os.set_blocking(ringer, False)
+        os.set_blocking(self._ringer, False)
         # A handler of its own, because only a handled signal rings; and what user code set at
         # import is not to be called for children that are not its own.
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(ringer, warn_on_full_buffer=False)
-        self._preload()
+        signal.set_wakeup_fd(self._ringer, warn_on_full_buffer=False)
+        preload(self._kit)
         # Frozen objects are not visited by the collector, so that it does not write to their
         # pages, and these stay shared.
         gc.collect()
         gc.freeze()
-        self._report(Ready())
+        self._line.send(Ready())
         while not self._line.ended:
-            sources: list[Line | int] = [self._line, self._bell]
-            readable, _, _ = select.select(sources, [], [])
-            if self._bell in readable:
-                os.read(self._bell, 4096)
-                self._reap()
-            if self._line in readable:
-                for order in self._line.receive():
-                    self._fork(order)
+            self._wait()
+            self._reap()
+            for nursery in self._nurseries:
+                for birth in nursery.receive():
+                    self._fork(birth, nursery)
+            for order in self._line.receive():
+                self._fork(order, self._line)
+            self._close_ended_nurseries()
 
-    def _preload(self) -> None:
-        """Import here, for all, what each worker would import for itself."""
-        import_module("taskkit.worker.process")
-        import_module("taskkit.worker.runtime")
-        import_module("taskkit.worker.services")
-        for part in (self._kit.backend, self._kit.handler):
-            # Optional: what a backend or a handler imports only when it is first used.
-            preload = getattr(part, "preload", None)
-            if preload is not None:
-                preload()
-
-    def _report(self, event: LauncherEvent) -> None:
-        self._line.send(event)
+    def _wait(self) -> None:
+        # Not `select`, which refuses descriptors from 1024 on; not an epoll, which a fork shares.
+        sources = select.poll()
+        sources.register(self._bell, select.POLLIN)
+        for line in (self._line, *self._nurseries):
+            sources.register(line, select.POLLIN)
+        sources.poll()
+        with suppress(BlockingIOError):
+            os.read(self._bell, 4096)
 
     def _reap(self) -> None:
         # Only its own: user code may wait for processes that it started at import.
-        for pid, number in list(self._numbers.items()):
+        for pid, child in list(self._children.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
-                del self._numbers[pid]
-                self._report(Exited(number, os.waitstatus_to_exitcode(status)))
+                del self._children[pid]
+                child.owner.send(Exited(child.number, os.waitstatus_to_exitcode(status)))
 
-    def _fork(self, order: Order) -> None:
-        descriptor = self._line.file()
+    def _close_ended_nurseries(self) -> None:
+        for nursery in self._nurseries:
+            if nursery.ended:
+                nursery.close()
+        self._nurseries = [nursery for nursery in self._nurseries if not nursery.ended]
+
+    # ---- forking
+
+    def _fork(self, order: Order | Birth, owner: Line) -> None:
+        descriptor = owner.file()
         threads = running_threads()
         if threads:
             os.close(descriptor)
-            self._report(Unsafe(threads))
-            self._report(Exited(order.number, 1))
+            self._line.send(Unsafe(threads))
+            owner.send(Exited(order.number, 1))
             return
+        nursery, worker_end = Line.pair()
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            self._become_worker(order, descriptor)
+            nursery.close()
+            self._become(order, descriptor, Line(worker_end))
         os.close(descriptor)
-        self._numbers[pid] = order.number
-        self._report(Started(order.number, pid))
+        worker_end.close()
+        if isinstance(order, Order):
+            self._nurseries.append(nursery)
+        else:
+            nursery.close()
+        self._children[pid] = _Child(order.number, owner)
+        owner.send(Started(order.number, pid))
 
-    def _become_worker(self, order: Order, descriptor: int) -> NoReturn:
-        from taskkit.worker.process import obey
-
+    def _become(self, order: Order | Birth, descriptor: int, nursery: Line) -> NoReturn:
         status = 1
         try:
-            ringer = signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os.close(ringer)
-            os.close(self._bell)
-            self._line.close()
-            status = obey(self._kit, order, Line(socket.socket(fileno=descriptor)))
+            self._let_go()
+            line = Line(socket.socket(fileno=descriptor))
+            if isinstance(order, Order):
+                from taskkit.worker.process import obey
+
+                status = obey(self._kit, order, line, Nursery(nursery))
+            else:
+                from taskkit.worker.child import run_job
+
+                nursery.close()
+                status = run_job(self._kit.handler, line)
         finally:
             # Never back into the template's frames, whatever happened.
             os._exit(status)
+
+    def _let_go(self) -> None:
+        """Drop what is the template's, and would hold others' lines open or take its signals."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(self._ringer)
+        os.close(self._bell)
+        for line in (self._line, *self._nurseries):
+            line.close()
+
+
+def preload(kit: Kit) -> None:
+    """Import here, for all, what each worker would import for itself."""
+    import_module("taskkit.worker.process")
+    import_module("taskkit.worker.runtime")
+    import_module("taskkit.worker.services")
+    for part in (kit.backend, kit.handler):
+        # Optional: what a backend or a handler imports only when it is first used.
+        load_more = getattr(part, "preload", None)
+        if load_more is not None:
+            load_more()
 
 
 if __name__ == "__main__":
