@@ -34,6 +34,14 @@ class InvalidTask(InvalidInput):
     """A task, or an argument of one, is outside the declared limits."""
 
 
+class InvalidData(InvalidTask):
+    """The stored data of a task cannot be decoded, or does not fit what handles it.
+
+    A handler raises it before it has done anything; the task fails, because another attempt would
+    find the same bytes.
+    """
+
+
 class InvalidSchedule(InvalidInput):
     """A schedule or an entry cannot be understood."""
 
@@ -47,7 +55,12 @@ class UnknownBackend(InvalidSetting):
 
 
 class UnknownTask(InvalidInput):
-    """The registry has no function of this name in this group."""
+    """The handler knows no task of this name."""
+
+    def __init__(self, message: str = "", name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+        """The name, so that it can be told whose it is when a task puts another by its name."""
 
 
 class OutsideTask(InvalidInput, LookupError):

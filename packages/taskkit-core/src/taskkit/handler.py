@@ -32,6 +32,8 @@ class TaskHandler(Protocol):
         Raises:
             DiscardTask: drop the task without a trace.
             RetryTask: run it again.
+            UnknownTask, InvalidData: the name is not known, or the data cannot be decoded; the task
+                fails without being retried.
             Exception: anything else is asked of ``get_retry_interval``.
         """
         ...
@@ -87,6 +89,12 @@ class Completing(Protocol):
     def complete(self, task: NewTask) -> NewTask:
         """Return the task with the handler's own options, such as a timeout, where it has none."""
         ...
+
+
+def completed(handler: TaskHandler | None, task: NewTask) -> NewTask:
+    """Return a task that was put by its name with what the handler adds to it, if it does."""
+    complete: Callable[[NewTask], NewTask] | None = getattr(handler, "complete", None)
+    return task if complete is None else complete(task)
 
 
 class _OnClassToo:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypedDict
 
 from taskkit.convert import Moment, to_when
 from taskkit.errors import InvalidTask
-from taskkit.handler import TaskHandler
+from taskkit.handler import TaskHandler, completed
 from taskkit.ids import new_id
 from taskkit.limits import check_group, check_name
 from taskkit.task import (
@@ -71,12 +71,6 @@ def initiation(handler: TaskHandler, spec: TaskSpec) -> Initiation:
         task = completed(handler, _from_args(handler, **spec))
         return Initiation(task, spec.get("eager", False))
     return Initiation(_as_new(spec))
-
-
-def completed(handler: TaskHandler, task: NewTask) -> NewTask:
-    """Return a task that was named only with what the handler knows of it (``Completing``)."""
-    complete: Callable[[NewTask], NewTask] | None = getattr(handler, "complete", None)
-    return task if complete is None else complete(task)
 
 
 def _check_names(spec: Mapping[str, Any]) -> None:

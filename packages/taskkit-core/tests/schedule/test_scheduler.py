@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from taskkit import CronSchedule, IntervalSchedule, RegularSchedule
-from taskkit.clock import SECOND
+from taskkit import CronSchedule, IntervalSchedule, RegularSchedule, ScheduleEntry, TaskRegistry
+from taskkit.clock import SECOND, ManualClock
 from taskkit.errors import SchemaMismatch
+from taskkit.memory.backend import MemoryBackend
 from taskkit.records import Query
 from taskkit.schedule.scheduler import POLL, Scheduler, schedulers
 
@@ -366,3 +367,38 @@ def test_a_state_of_a_newer_taskkit_is_left_alone(backend, clock, entry):
 def test_there_is_always_a_scheduler_of_stored_entries(backend, entry):
     assert [each.name for each in schedulers(backend, {})] == ["stored"]
     assert [each.name for each in schedulers(backend, {"s": (entry(),)})] == ["stored", "s"]
+
+
+def test_tasks_of_ticks_get_what_their_function_declares():
+    tasks = TaskRegistry()
+
+    @tasks.task(name="report", timeout=7, lock=True)
+    def report(day: int) -> None: ...
+
+    clock = ManualClock()
+    backend = MemoryBackend(clock)
+    data = tasks.encode_data("default", "report", {"day": 3})
+    entries = [ScheduleEntry("each", IntervalSchedule(5), "default", "report", data)]
+    scheduler = Scheduler(backend, "s", entries, handler=tasks)
+    scheduler.step()
+    clock.advance(5)
+    scheduler.step()
+    (record, *_) = backend.find(Query(), 10).records
+    assert record.task.timeout == 7
+    assert record.task.lock_key is not None
+
+
+def test_data_that_does_not_fit_is_put_all_the_same_and_fails_where_it_is_seen():
+    tasks = TaskRegistry()
+
+    @tasks.task(name="report", lock="day")
+    def report(day: int) -> None: ...
+
+    clock = ManualClock()
+    backend = MemoryBackend(clock)
+    entries = [ScheduleEntry("each", IntervalSchedule(5), "default", "report", b"[broken")]
+    scheduler = Scheduler(backend, "s", entries, handler=tasks)
+    scheduler.step()
+    clock.advance(5)
+    scheduler.step()
+    assert backend.find(Query(), 10).records

@@ -16,6 +16,7 @@ from taskkit.errors import (
     AttemptCancelled,
     AttemptTimedOut,
     DiscardTask,
+    InvalidData,
     InvalidInput,
     InvalidTask,
     OutsideTask,
@@ -168,7 +169,15 @@ def test_unknown_tasks_fail_or_wait_for_a_newer_worker():
 
 
 def test_undecodable_data_fails_whatever_the_rule_says():
-    assert run(raising(InvalidTask("bad data")), lambda task, error: 1).outcome is Outcome.FAIL
+    assert run(raising(InvalidData("bad data")), lambda task, error: 1).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidTask("group: expected…"), UnknownTask("no function is called other", "other")]
+)
+def test_what_a_task_meets_when_it_puts_another_is_an_error_like_any(error):
+    settlement = run(raising(error), lambda task, error: 1, unknown="park")
+    assert (settlement.outcome, settlement.due) == (Outcome.RETRY, After(SECOND))
 
 
 @pytest.mark.parametrize("result", [object(), {1, 2}])

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from taskkit.errors import InvalidTask
+from taskkit.errors import InvalidData, InvalidTask
 from taskkit.registry.annotations import Content, content, hints, wire_type
 from taskkit.registry.custom import from_json, to_plain
 from taskkit.registry.explain import non_finite, refused_argument, refused_result
@@ -108,7 +108,7 @@ class ArgumentCodec:
         """Call the function with the arguments in ``data``.
 
         Raises:
-            InvalidTask: they cannot be decoded, or do not fit the annotations.
+            InvalidData: they cannot be decoded, or do not fit the annotations.
         """
         if self._empty and data == b"{}":
             return self._function()
@@ -131,7 +131,7 @@ class ArgumentCodec:
         try:
             return self._structs.read(data)
         except Exception as error:
-            raise self._refused(error) from error
+            raise InvalidData(str(self._refused(error))) from error
 
     def _check_loose(self, wire: str, value: Any) -> None:
         try:

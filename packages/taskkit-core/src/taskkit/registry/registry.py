@@ -185,7 +185,7 @@ class TaskRegistry:
 
         Raises:
             UnknownTask: no function has this name.
-            InvalidTask: the arguments cannot be decoded, or do not fit the function.
+            InvalidData: the arguments cannot be decoded, or do not fit the function.
         """
         function = self._table.by_name.get(task.name)
         if function is None:

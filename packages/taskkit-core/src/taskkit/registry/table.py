@@ -89,7 +89,8 @@ class FunctionTable:
             + (f"; similar: {', '.join(near)}" if near else "")
             + f"; known: {', '.join(known[:_SHOWN]) or 'none'}"
             + (" …" if len(known) > _SHOWN else "")
-            + ". Is the module that defines it imported in this process?"
+            + ". Is the module that defines it imported in this process?",
+            name,
         )
 
     def bind(self, kit: Kit) -> None:

@@ -11,7 +11,8 @@ from typing import Final
 
 from taskkit.backend import Schedules
 from taskkit.clock import SECOND, seconds
-from taskkit.errors import Corrupt
+from taskkit.errors import Corrupt, InvalidTask
+from taskkit.handler import TaskHandler, completed
 from taskkit.limits import LATEST
 from taskkit.records import ScheduleState
 from taskkit.schedule.definitions import Definitions
@@ -77,6 +78,7 @@ class Scheduler:
         name: The scheduler's name: whoever has the same name shares the work.
         entries: What is defined in code.
         tzinfo: The zone of schedules that have none of their own; UTC if None.
+        handler: Adds what it knows of the entries' tasks, such as a timeout (``Completing``).
     """
 
     def __init__(
@@ -85,8 +87,10 @@ class Scheduler:
         name: str,
         entries: Sequence[ScheduleEntry] = (),
         tzinfo: tzinfo | None = None,
+        handler: TaskHandler | None = None,
     ) -> None:
         self.name = check_scheduler(name)
+        self._handler = handler
         self._backend = backend
         self._tz = UTC if tzinfo is None else tzinfo
         self._definitions = Definitions(name, distinct(name, entries), self._tz)
@@ -150,10 +154,19 @@ class Scheduler:
             self._warn_of_far(key, plan, now)
             if plan.state != states.get(key):
                 step.states[key] = self._definitions.described(key, plan.state)
-            step.tasks.extend(tick_task(self.name, entry, tick) for tick in plan.ticks)
+            step.tasks.extend(self._task(entry, tick) for tick in plan.ticks)
             if plan.next is not None:
                 step.wake_at(plan.next - LEAD)
         return step
+
+    def _task(self, entry: ScheduleEntry, tick: int) -> NewTask:
+        task = tick_task(self.name, entry, tick)
+        try:
+            return completed(self._handler, task)
+        except InvalidTask:
+            # Data that does not fit the function: that is the task's failure, to be seen in it.
+            logger.warning("schedule %r: data of entry %r does not fit", self.name, entry.key)
+            return task
 
     def _plan_entry(
         self, entry: ScheduleEntry, state: EntryState | None, now: int, limit: int
@@ -198,10 +211,11 @@ def schedulers(
     backend: Schedules,
     entries: Mapping[str, Sequence[ScheduleEntry]],
     tzinfo: tzinfo | None = None,
+    handler: TaskHandler | None = None,
 ) -> list[Scheduler]:
     """Return what a worker has to step: one scheduler a name, and the one of stored entries."""
     named: dict[str, Sequence[ScheduleEntry]] = {STORED: (), **entries}
-    return [Scheduler(backend, name, given, tzinfo) for name, given in named.items()]
+    return [Scheduler(backend, name, given, tzinfo, handler) for name, given in named.items()]
 
 
 def _remembered(

@@ -11,7 +11,7 @@ from taskkit.backend import Queue
 from taskkit.backend import Schedules as ScheduleStore
 from taskkit.clock import to_datetime
 from taskkit.errors import InvalidSchedule, Unavailable
-from taskkit.handler import TaskHandler
+from taskkit.handler import TaskHandler, completed
 from taskkit.ids import new_id
 from taskkit.schedule.entry import ScheduleEntry, ScheduleEntryCompat, check_scheduler, to_entry
 from taskkit.schedule.forms import entry_form, entry_from, in_zone, with_data
@@ -186,7 +186,7 @@ class Schedules:
             )
         entry = entry_from(key, state.form or {})
         task = replace(
-            tick_task(scheduler, entry, loaded.now),
+            completed(self._handler, tick_task(scheduler, entry, loaded.now)),
             id=new_id(entry.group),
             due=NOW,
             scheduled=None,

@@ -22,8 +22,8 @@ from taskkit.convert import to_when
 from taskkit.errors import (
     AttemptCancelled,
     DiscardTask,
+    InvalidData,
     InvalidInput,
-    InvalidTask,
     RetryTask,
     TaskFailed,
     UnknownTask,
@@ -225,10 +225,12 @@ class Execution:
         failure = describe(error, task)
         if isinstance(error, AttemptCancelled):
             return Settlement(task.id, claim.token, Outcome.CANCEL, failure=failure)
-        if isinstance(error, UnknownTask) and self._unknown == "park":
+        # A task that puts another by its name may meet these errors too: those are its own.
+        unknown = isinstance(error, UnknownTask) and error.name in ("", task.name)
+        if unknown and self._unknown == "park":
             _log.warning("%s: unknown here, given back for a newer worker: %s", task.id, error)
             return Settlement(task.id, claim.token, Outcome.RELEASE, due=PARK)
-        if isinstance(error, UnknownTask | InvalidTask):
+        if unknown or isinstance(error, InvalidData):
             # Another attempt would find the same bytes and the same functions.
             return _fail(claim, failure)
         try:

@@ -103,7 +103,7 @@ class Parts:
         if self._settings.services:
             from taskkit.worker.services import Services
 
-            self._services = Services(self._backend, self._settings, self.outage)
+            self._services = Services(self._backend, self._handler, self._settings, self.outage)
             self._services.start()
 
     def stop_asking(self) -> None:

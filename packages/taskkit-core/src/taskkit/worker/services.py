@@ -12,6 +12,7 @@ from taskkit.clock import monotonic
 
 if TYPE_CHECKING:
     from taskkit.backend import Backend
+    from taskkit.handler import TaskHandler
     from taskkit.settings import WorkerSettings
     from taskkit.worker.outage import Outage
 
@@ -40,14 +41,16 @@ class Services:
     that raises is tried again with growing pauses and ends nothing.
     """
 
-    def __init__(self, backend: Backend, settings: WorkerSettings, outage: Outage) -> None:
+    def __init__(
+        self, backend: Backend, handler: TaskHandler, settings: WorkerSettings, outage: Outage
+    ) -> None:
         from taskkit.schedule.scheduler import schedulers
         from taskkit.worker.outage import Patience
 
         self._backend = backend
         self._interval = settings.lease / 3
         steps: dict[str, Callable[[], float]] = {"reclaim": self._reclaim, "purge": self._purge}
-        for scheduler in schedulers(backend, settings.schedules, settings.tzinfo):
+        for scheduler in schedulers(backend, settings.schedules, settings.tzinfo, handler):
             steps[f"scheduler {scheduler.name!r}"] = scheduler.step
         patiences = {name: Patience(outage, name) for name in steps}
         self._services: Sequence[_Service] = [
