@@ -429,11 +429,19 @@ def report(kit: Kit, url: str, since: int, *, online: bool) -> None:
     print_speed([r for r in (*files, *links) if r.done and (r.began or 0) >= since], since)
     print(f"progress was recorded {len(progress)} times by the schedule")
     print(f"\nThe tasks are in {url.removeprefix('sqlite:///')}. Look into it:")
-    print(f"  taskkit stats --url {url}")
-    print(f"  taskkit tasks list --url {url} --group {LINKS} --state failed")
+    print(f"  {taskkit()} stats --url {url}")
+    print(f"  {taskkit()} tasks list --url {url} --group {LINKS} --state failed")
     shown = broken[0] if broken else next(iter(links), None)
     if shown:
-        print(f"  taskkit tasks show --url {url} '{shown.task.id}'")
+        print(f"  {taskkit()} tasks show --url {url} '{shown.task.id}'")
+
+
+def taskkit() -> str:
+    """Return how to call taskkit from here: its environment may not be on the path."""
+    program = Path(sys.argv[0]).absolute()
+    if program.name != "taskkit":
+        return f"{sys.executable} -m taskkit"
+    return str(program.relative_to(Path.cwd())) if Path.cwd() in program.parents else "taskkit"
 
 
 def print_speed(done: Sequence[Record], since: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -62,11 +63,10 @@ def test_report_is_right(folder):
     found = states()
     assert found["demo.links", "failed"] == broken
     assert found["demo.links", "succeeded"] == links - broken
-    commands = re.findall(r"^  (taskkit .+)$", report, re.M)
+    commands = re.findall(r"^  (.+ -m taskkit .+)$", report, re.M)
     assert len(commands) == 3
     for command in commands:
-        arguments = [part.strip("'") for part in command.split()[1:]]
-        subprocess.run([*TASKKIT, *arguments], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(shlex.split(command), stdout=subprocess.DEVNULL, check=True)
 
 
 def test_interrupted_and_resumed(folder):
