@@ -230,9 +230,8 @@ class Run:
             target += 0 if how == "on" else (-step, 0, step)[number % 3]
         if target == self.now:
             return
-        self.case.log.append(f"the clock moves by {(target - self.now) / SECOND:+} s")
         self.case.clock.set(target)
-        self.worlds = [world.at(target) for world in self.worlds]
+        self.worlds = distinct(after for world in self.worlds for after in world.moved(target))
         self.look("move", (how,))
 
     def put(self, tasks: Sequence[dict[str, Any]], known: Sequence[int]) -> None:

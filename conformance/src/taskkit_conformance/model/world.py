@@ -109,6 +109,15 @@ class World:
         starts = {group: tuple(min(at, now) for at in past) for group, past in self.starts.items()}
         return replace(self, now=now, starts=starts)
 
+    def moved(self, now: int) -> list[World]:
+        """Return what the world may be after its clock was moved. A pause that was over may be
+        forgotten, and does not come back when the clock steps back before its end."""
+        after = self.at(now)
+        over = [name for name in self.pauses if name not in self.paused()]
+        if now >= self.now or not over:
+            return [after]
+        return [after, replace(after, pauses=dropped(self.pauses, *over))]
+
     def having(self, *jobs: Job) -> World:
         return replace(self, jobs={**self.jobs, **{job.task.id: job for job in jobs}})
 
