@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -169,9 +170,15 @@ class Running:
         self._announced.add(target)
         if terminal.verbosity >= 0:
             facts, counts = self.judge(target).facts(), self._counts[target]
-            terminal.ensure_newline()
-            for line in header(facts, self.settings.profile, self.settings.seed, *counts):
-                terminal.write_line(line)
+            with self._uncaptured():
+                terminal.ensure_newline()
+                for line in header(facts, self.settings.profile, self.settings.seed, *counts):
+                    terminal.write_line(line)
+
+    def _uncaptured(self) -> AbstractContextManager[None]:
+        # Within a test, what is written to the terminal would count as the test's own output.
+        capturing: Any = self.config.pluginmanager.get_plugin("capturemanager")
+        return capturing.global_and_fixture_disabled() if capturing is not None else nullcontext()
 
     def _item(self, parent: pytest.Collector, check: Check, target: Target) -> pytest.Item:
         item = CheckItem.from_parent(parent, name=check.id, check=check, target=target)
