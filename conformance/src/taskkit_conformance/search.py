@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import traceback
+import unittest
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -87,6 +88,8 @@ class Search:
             self._hypothesis()(self)
         except _Enough:
             pass
+        except unittest.SkipTest:
+            pass  # hypothesis' word for a witness that it cannot read
         except NotHere as reason:
             self.tally.not_here = str(reason)
         except HypothesisException as error:
