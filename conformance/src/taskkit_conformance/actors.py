@@ -18,7 +18,7 @@ from taskkit.clock import sleep
 from taskkit.errors import Answer, InvalidInput, Unavailable
 from taskkit.records import Claims, Outcome, Query, Record, Settlement, WorkerInfo
 from taskkit.stores import connect
-from taskkit.task import NOW, After, Failure, Instant, NewTask
+from taskkit.task import NOW, After, Failure, Instant, NewTask, State
 from taskkit_conformance.history import Operation, Recorder, nanoseconds, to_json
 
 FAILURE: Final = Failure("ValueError", "boom", "")
@@ -195,6 +195,7 @@ def _beat(client: Backend, given: Mapping[str, Any]) -> Any:
         "alive": answer.alive,
         "cancelled": sorted(answer.cancelled),
         "void": sorted(answer.void),
+        "paused": sorted(answer.paused),
     }
 
 
@@ -210,6 +211,12 @@ def _reclaim(client: Backend, given: Mapping[str, Any]) -> Any:
 def _get(client: Backend, given: Mapping[str, Any]) -> Any:
     records = client.get(given["ids"])
     return {task_id: None if found is None else seen(found) for task_id, found in records.items()}
+
+
+def _list(client: Backend, given: Mapping[str, Any]) -> Any:
+    states = [State(state) for state in given["states"]]
+    page = client.find(Query(states=states), 1000)
+    return [[found.task.id, str(found.state), found.worker_id] for found in page.records]
 
 
 def _find(client: Backend, given: Mapping[str, Any]) -> Any:
@@ -228,6 +235,11 @@ def _advance(client: Backend, given: Mapping[str, Any]) -> Any:
     return client.advance_schedule(given["name"], given["version"], given["state"].encode(), tasks)
 
 
+def _schedule(client: Backend, name: str) -> Any:
+    found = client.load_schedule(name)
+    return [found.version, None if found.state is None else found.state.decode()]
+
+
 def _answered(answers: Mapping[str, Any]) -> dict[str, str]:
     return {task_id: str(answer) for task_id, answer in answers.items()}
 
@@ -241,6 +253,12 @@ _CALLS: Final[Mapping[str, Callable[[Backend, Mapping[str, Any]], Any]]] = {
     "reclaim": _reclaim,
     "get": _get,
     "find": _find,
+    "list": _list,
+    "workers": lambda client, _given: [
+        [worker.info.id, worker.expires, worker.running] for worker in client.workers()
+    ],
+    "schedule": lambda client, given: _schedule(client, given["name"]),
+    "purge": lambda client, _given: client.purge(),
     "advance": _advance,
     "retire": lambda client, given: client.retire(given["worker"], given["lost"]),
     "cancel": lambda client, given: _answered(client.cancel(given["ids"])),
@@ -272,6 +290,10 @@ def seen(record: Record) -> dict[str, Any]:
         "done": record.done is not None,
         "result": None if record.result is None else record.result.decode("latin-1"),
         "failure": None if record.failure is None else record.failure.type,
+        "about": None if record.failure is None else record.failure.message,
+        "data": record.task.data.decode("latin-1"),
+        "cancelling": record.cancelling,
+        "ended": len(record.history),
     }
 
 

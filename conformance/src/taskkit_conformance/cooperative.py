@@ -44,6 +44,7 @@ class CooperativeLock:
             return bool(self._real.acquire(blocking, timeout))
         if actor.left:
             return bool(self._real.acquire(timeout=1.0))
+        actor.run.edge(lock=True)
         while not self._real.acquire(blocking=False):
             if not blocking:
                 return False
@@ -56,7 +57,7 @@ class CooperativeLock:
         return True
 
     def release(self) -> None:
-        """Release it, and let another actor go on here."""
+        """Release it."""
         owner = here()
         if owner is None:
             self.owner = None
@@ -66,7 +67,6 @@ class CooperativeLock:
         owner.locks = max(0, owner.locks - 1)
         self._real.release()
         owner.run.released(self)
-        owner.run.point()
 
     __enter__ = acquire
 

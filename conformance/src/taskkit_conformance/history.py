@@ -19,6 +19,8 @@ from taskkit.clock import monotonic
 Ending: TypeAlias = Literal["ok", "refused", "unknown"]
 """Answered; refused by an error of the contract; nobody knows whether it took effect."""
 
+_PLAIN: Final = frozenset({"id", "name", "data", "group"})
+
 NEVER: Final = 1 << 62
 """The return of an operation that did not return: later than everything."""
 
@@ -80,14 +82,21 @@ class Operation:
 class Recorder:
     """Writes operations down, for any number of threads."""
 
-    def __init__(self, moment: Callable[[], int] = nanoseconds) -> None:
+    def __init__(
+        self,
+        moment: Callable[[], int] = nanoseconds,
+        tell: Callable[[Operation], object] = lambda _operation: None,
+    ) -> None:
         self._moment = moment
+        self._tell = tell
+        """Told of every call and of every ending: what a killed process has not told is lost."""
         self._operations: list[Operation] = []
 
     def call(self, actor: str, kind: str, arguments: Mapping[str, Any]) -> Operation:
         """Enter an operation that is about to be called."""
         operation = Operation(-1, actor, kind, arguments, self._moment())
         self._operations.append(operation)
+        self._tell(operation)
         return operation
 
     def back(
@@ -106,6 +115,7 @@ class Recorder:
         )
         # Its own actor only replaces it, and appending by others moves nothing.
         self._operations[self._place(called)] = done
+        self._tell(done)
         return done
 
     def _place(self, operation: Operation) -> int:
@@ -173,6 +183,11 @@ class Words:
         """Return the name of a task."""
         return self._names.get(task_id, task_id)
 
+    def _put(self, task: Mapping[str, Any]) -> str:
+        rest = {name: value for name, value in task.items() if name not in _PLAIN}
+        said = ", ".join(f"{name} {value}" for name, value in rest.items())
+        return self.task(task["id"]) + (f" ({said})" if said else "")
+
     def claim(self, task_id: str, token: int) -> str:
         """Return the name of a claim: ``claim 2 of t3``."""
         number = self._numbers.get((task_id, token), "?")
@@ -183,7 +198,7 @@ class Words:
         kind, given = operation.kind, operation.arguments
         by = f" for {given['worker']}" if "worker" in given else ""
         if kind == "put":
-            return "put " + ", ".join(self.task(task["id"]) for task in given["tasks"])
+            return "put " + ", ".join(self._put(task) for task in given["tasks"])
         if kind == "claim":
             wants = " and ".join(f"{most} of {want}" for want, most in given["wants"].items())
             return f"claim up to {wants}{by}"
@@ -212,15 +227,33 @@ class Words:
             return ", ".join(self.claim(*pair) for pair in operation.claims) or "nothing"
         if operation.kind == "settle":
             return "stands" if answer else "does not stand"
+        if operation.kind == "put":
+            return ", ".join(
+                f"{status} of {self.task(task_id)}" if status == "duplicate" else status
+                for task_id, status in answer
+            )
+        if operation.kind == "get":
+            return "; ".join(
+                f"{self.task(task_id)} {_state(found)}" for task_id, found in answer.items()
+            )
         text = "done" if answer is None else json.dumps(answer, ensure_ascii=False)
         for task_id, name in self._names.items():
             text = text.replace(f'"{task_id}"', name).replace(task_id, name)
         return text
 
 
+def _state(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "is not known"
+    shown = ("attempt", "retries", "losses", "result", "failure")
+    parts = [f"{name} {found[name]}" for name in shown if found[name] not in (None, 0)]
+    by = f" on {found['worker']}" if found["worker"] else ""
+    return f"{found['state']}{by}" + (f" ({', '.join(parts)})" if parts else "")
+
+
 def involving(operations: Sequence[Operation], ids: Collection[str]) -> list[Operation]:
     """Return the operations that named one of these tasks, or may have changed any task."""
-    wide = {"reclaim", "retire", "register", "beat", "pause", "resume", "purge"}
+    wide = {"move", "reclaim", "retire", "register", "beat", "pause", "resume", "purge"}
     return [
         operation
         for operation in operations

@@ -31,6 +31,16 @@ _FAIR_POINTS: Final = 20_000
 """An actor that spins for so long without end waits for somebody: another one has its turn."""
 
 
+Grain = Literal["gaps", "locks", "lines", "all"]
+"""What counts as a step. The fewer there are, the likelier it is to stop at the one that matters.
+
+``gaps``: an operation, a lock beyond the operation's first, a round trip to the store. ``locks``:
+the first lock, too, which matters where something was read before it. ``lines``: source lines of
+the backend while it holds none of its locks, too. ``all``: also those inside locks, where others
+can rarely do much.
+"""
+
+
 class Abandoned(BaseException):
     """Ends an actor whose run is given up; no ``except Exception`` of a backend can stop it."""
 
@@ -45,11 +55,8 @@ class Schedule:
 
     switches: tuple[tuple[int, int], ...] = ()
     """Pairs: pass so many yield points, then hand over to the so-manieth next actor."""
-    fine: bool = False
-    """Whether lines are yield points, too, while the actor holds a lock of the backend.
-
-    They rarely matter, because others cannot do much meanwhile, and there are very many.
-    """
+    grain: Grain = "lines"
+    """What counts as a yield point."""
     first: int = 0
     """Which actor begins."""
 
@@ -63,23 +70,32 @@ class Schedule:
                 others = "the next" if step == 1 else f"the {step}. next"
                 parts.append(f"after {passed} steps {others} goes on")
                 passed = 0
-        counted = ", steps inside locks too" if self.fine else ""
-        return "; ".join(parts) + counted
+        return f"{'; '.join(parts)} (a step: {_STEPS[self.grain]})"
+
+
+_STEPS: Final[dict[Grain, str]] = {
+    "gaps": "an operation, or a lock beyond its first",
+    "locks": "an operation or a lock",
+    "lines": "a line outside locks",
+    "all": "a line",
+}
 
 
 @cache
 def schedules(actors: int) -> st.SearchStrategy[Schedule]:
     """Return a strategy: at most 0, 1 or 2 preemptions, or as many as it likes."""
-    near = st.integers(0, 12)
-    gap = near | near | st.integers(0, 60) | st.integers(0, 400)
-    switch = st.tuples(gap, st.integers(1, max(1, actors - 1)))
-    few = st.lists(switch, max_size=2)
-    many = st.lists(st.tuples(near, st.integers(0, max(1, actors - 1))), min_size=3, max_size=24)
-    return st.builds(
-        Schedule,
-        st.one_of(few, few, many).map(tuple),
-        fine=st.sampled_from((False, False, False, True)),
-        first=st.integers(0, actors - 1),
+    other = st.integers(1, max(1, actors - 1))
+    near = st.sampled_from((1, 1, 2, 1, 3, 2, 1, 4, 6))
+    edges = st.lists(st.tuples(near, other), min_size=1, max_size=2)
+    edges |= st.lists(st.tuples(near, other), min_size=2, max_size=16)
+    line = st.integers(1, 16) | st.integers(1, 100) | st.integers(1, 100) | st.integers(1, 400)
+    lines = st.lists(st.tuples(line, other), min_size=1, max_size=2)
+    lines |= st.lists(st.tuples(st.integers(1, 16), other), min_size=3, max_size=30)
+    beginner = st.integers(0, actors - 1)
+    coarse = st.sampled_from(("gaps", "locks"))
+    fine = st.sampled_from(("lines", "lines", "all"))
+    return st.builds(Schedule, edges.map(tuple), coarse, beginner) | st.builds(
+        Schedule, lines.map(tuple), fine, beginner
     )
 
 
@@ -96,11 +112,15 @@ class Actor:
     """The lock that it waits for."""
     locks: int = 0
     """How many locks of the backend it holds."""
+    begins: bool = False
+    """Whether it has taken no lock since its operation began."""
     left: bool = False
     """Whether it has been told that the run is given up; from then on it only cleans up."""
     thread: threading.Thread | None = None
     error: BaseException | None = None
 
+
+Lines = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
 _here = threading.local()
 
@@ -116,7 +136,7 @@ class Interleaving:
 
     def __init__(self, schedule: Schedule, *, patience: float = _PATIENCE_SECONDS) -> None:
         self._switches: Iterator[tuple[int, int]] = iter(schedule.switches)
-        self._fine = schedule.fine
+        self._grain = schedule.grain
         self._first = schedule.first
         self._patience = patience
         self._actors: list[Actor] = []
@@ -135,14 +155,14 @@ class Interleaving:
     def go(
         self,
         bodies: Mapping[str, Callable[[], None]],
-        points: Callable[[Callable[[], None]], AbstractContextManager[None]] | None = None,
+        lines: Lines | None = None,
     ) -> None:
         """Run the actors until all have ended.
 
         Args:
             bodies: What each actor does.
-            points: Makes a context, entered on each actor's thread, that calls what it is given at
-                each yield point.
+            lines: Makes a context, entered on each actor's thread, that calls what it is given
+                before each line; not used where only edges count.
 
         Raises:
             Stalled: they did not end; with the stacks of all.
@@ -151,7 +171,7 @@ class Interleaving:
         for actor in self._actors:
             actor.baton.acquire()
             actor.thread = threading.Thread(
-                target=self._live, args=(actor, points), name=actor.name, daemon=True
+                target=self._live, args=(actor, lines), name=actor.name, daemon=True
             )
         self._hand(self._actors[self._first % len(self._actors)])
         for actor in self._actors:
@@ -217,15 +237,12 @@ class Interleaving:
 
     # ---- the actors' side
 
-    def _live(
-        self,
-        actor: Actor,
-        points: Callable[[Callable[[], None]], AbstractContextManager[None]] | None,
-    ) -> None:
+    def _live(self, actor: Actor, lines: Lines | None) -> None:
         _here.actor = actor
         try:
             self._wait_for_baton(actor)
-            with points(self.point) if points is not None else nullcontext():
+            traced = lines is not None and self._grain in ("lines", "all")
+            with lines(self.line) if lines is not None and traced else nullcontext():
                 actor.body()
         except Abandoned:
             pass
@@ -235,15 +252,26 @@ class Interleaving:
             _here.actor = None
             self._end(actor)
 
-    def point(self) -> None:
-        """Let another actor go on here, if the schedule says so."""
+    def edge(self, *, lock: bool = False) -> None:
+        """Let another actor go on here, if the schedule says so: a point of every grain."""
         actor = here()
         if actor is None or actor.left:
             return
+        first, actor.begins = actor.begins and lock, not lock
+        if first and self._grain == "gaps":
+            return
+        self._pass(actor)
+
+    def line(self) -> None:
+        """Let another actor go on before a line of the backend, if lines count here."""
+        actor = here()
+        if actor is None or actor.left or (actor.locks and self._grain != "all"):
+            return
+        self._pass(actor)
+
+    def _pass(self, actor: Actor) -> None:
         self._check(actor)
         self._moves += 1
-        if actor.locks and not self._fine:
-            return
         self._since_switch += 1
         if self._gap > 0 and self._since_switch < _FAIR_POINTS:
             self._gap -= 1

@@ -56,7 +56,7 @@ class Queue:
     def key(self) -> object:
         """Return what makes it equal to another, hashable."""
         items = frozenset(self.items.items())
-        return items, frozenset(self.leases.items()), self.discarded
+        return self.now, items, frozenset(self.leases.items()), self.discarded
 
     def alive(self, worker: str) -> bool:
         """Return whether a worker may claim."""
@@ -342,6 +342,7 @@ def _looks_like(item: Item, now: int, found: Mapping[str, Any]) -> bool:
 
 _STEPS: Final[Mapping[str, Callable[[Queue, Any, Any], Queue | None]]] = {
     "put": _put,
+    "move": lambda queue, given, _answer: replace(queue, now=given["to"]),
     "claim": _claim,
     "settle": _settle,
     "register": _register,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from taskkit.backend import Backend
 from taskkit.task import NewTask
 from taskkit_conformance import actors, sequential
+from taskkit_conformance.accounting import Findings
 from taskkit_conformance.actors import Hands, Step, perform
 from taskkit_conformance.case import LEASE, Case
 from taskkit_conformance.cooperative import adopt, cooperating
 from taskkit_conformance.history import Operation, Recorder, involving, timeline, to_json
-from taskkit_conformance.interleave import Interleaving, Stalled, schedules
+from taskkit_conformance.interleave import Interleaving, Lines, Stalled, schedules
 from taskkit_conformance.linearize import Verdict, linearize, shortest_impossible
 from taskkit_conformance.yields import Sources, lines
 
@@ -47,11 +48,16 @@ class Stage:
     player: Callable[[Stage], None]
     most_actors: int
     recorder: Recorder = field(default_factory=lambda: Recorder(itertools.count(1).__next__))
+    began: int = 0
+    """The instant before anything was done."""
     parts: dict[str, Part] = field(default_factory=dict)
     story: list[Operation] = field(default_factory=list)
     """What happened, in the order of the calls; complete after ``play``."""
     notes: list[str] = field(default_factory=list)
     """The schedule, and whatever else belongs above the time-line."""
+
+    def __post_init__(self) -> None:
+        self.began = self.case.clock.now()
 
     # ---- preparing
 
@@ -65,8 +71,9 @@ class Stage:
         return self.draw(st.integers(low, high))
 
     def several(self, most: int | None = None) -> int:
-        """Draw how many actors there are to be: two or more."""
-        return self.some(2, max(2, min(self.most_actors, most or self.most_actors)))
+        """Draw how many actors there are to be: two or more, mostly few."""
+        most = min(self.most_actors, most or self.most_actors)
+        return self.draw(st.just(2) | st.integers(2, max(2, most)))
 
     def task(self, group: str = "g", **fields: Any) -> NewTask:
         """Return a new task that is not put yet."""
@@ -89,7 +96,14 @@ class Stage:
 
     def expire(self) -> None:
         """Move the clock to the instant at which the leases given so far end."""
-        self.case.clock.set(self.case.clock.now() + LEASE)
+        self.move(LEASE)
+
+    def move(self, by: int) -> None:
+        """Move the clock; not while actors act, since stores may have read it before they begin."""
+        to = self.case.clock.now() + by
+        called = self.recorder.call("stage", "move", {"to": to})
+        self.case.clock.set(to)
+        self.recorder.back(called, "ok")
 
     def do(self, step: Step, actor: str = "stage") -> Operation:
         """Do one thing alone, before or after the play."""
@@ -150,26 +164,28 @@ class Stage:
         self.case.files["history.jsonl"] = "".join(to_json(one) + "\n" for one in story)
         self.case.violated(sentence)
 
-    def linearizable(self, now: int) -> None:
-        """Require an order of all operations that a sequential queue allows.
+    def none(self, findings: Findings) -> None:
+        """Require that nothing was found that no order of the operations explains."""
+        self.case.met()
+        for finding in findings:
+            sentence = self.case.words(finding.sentence).strip("'\"")
+            self.violated(sentence, *finding.operations)
 
-        Args:
-            now: The instant at which the store was while all of them happened.
-        """
+    def linearizable(self) -> None:
+        """Require an order of all operations that a sequential queue allows."""
         story = sequential.knows(self.recorder.history())
-        start = sequential.Queue(now)
+        start = sequential.Queue(self.began)
         search = linearize(story, start, sequential.step)
         if search.verdict is Verdict.UNKNOWN:
             self.case.cannot_tell(f"no order found among {search.states} states")
         self.case.met()
         if search.verdict is Verdict.IMPOSSIBLE:
             shortest = shortest_impossible(story, start, sequential.step)
-            last = max(shortest, key=lambda operation: operation.called)
             self.notes.append(f"impossible from the first {len(shortest)} operations on")
             self.violated(
                 "expected the answers to be those of some order of these operations, one after "
                 "the other; found that no order gives them",
-                *({one for op in shortest for one in op.ids()} or {last}),
+                *{one for op in shortest for one in op.ids()},
             )
 
 
@@ -202,8 +218,8 @@ def _play_interleaved(stage: Stage) -> None:
         for name, part in stage.parts.items()
     }
     try:
-        with _yielding(case, sources, run) as points, cooperating(sources):
-            run.go(bodies, points)
+        with _yielding(case, sources, run) as lines_of, cooperating(sources):
+            run.go(bodies, lines_of)
     except Stalled as stalled:
         stage.violated(str(stalled))
 
@@ -211,18 +227,18 @@ def _play_interleaved(stage: Stage) -> None:
 def _body(
     name: str, part: Part, client: Backend, recorder: Recorder, run: Interleaving
 ) -> Callable[[], None]:
-    return lambda: perform(name, client, part.program, recorder, part.hands, run.point)
+    return lambda: perform(name, client, part.program, recorder, part.hands, run.edge)
 
 
 @contextmanager
 def _yielding(
     case: Case, sources: Sources, run: Interleaving
-) -> Iterator[Callable[[Callable[[], None]], AbstractContextManager[None]] | None]:
+) -> Iterator[Lines | None]:
     """Give what makes actors yield: the harness's round trips, or else the backend's lines."""
     if case.harness.yield_points is None:
-        yield lambda point: lines(sources, point)
+        yield lambda line: lines(sources, line)
         return
-    with case.harness.yield_points(run.point):
+    with case.harness.yield_points(run.edge):
         yield None
 
 
