@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -233,3 +235,29 @@ def test_an_interruption_that_is_absorbed_does_not_land():
     thread.join(5)
     assert landed == ["in the attempt"]
     assert contexts[0].interrupted is AttemptCancelled
+
+
+AFTER_AN_INTERRUPTION = """
+import sys, threading
+from types import SimpleNamespace
+from taskkit.worker.interrupt import absorb
+
+absorb(SimpleNamespace(thread=threading.get_ident()))
+calls = []
+sys.setprofile(lambda frame, event, argument: calls.append(event))
+(lambda: None)()
+sys.setprofile(None)
+print(calls[0])
+"""
+
+
+def test_profilers_work_after_an_interruption():
+    # In a process of its own: where it fails it spins, and no timeout ends that.
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER_AN_INTERRUPTION],
+        capture_output=True,
+        text=True,
+        timeout=15,
+        check=True,
+    )
+    assert done.stdout == "call\n"

@@ -30,6 +30,10 @@ INTERRUPTIONS: Final = (AttemptTimedOut, AttemptCancelled)
 _lock = threading.Lock()
 
 
+class _Absorbed(BaseException):
+    """Takes the place of an interruption that came too late."""
+
+
 def interrupt(context: TaskContext, error: Interruption, *, hard: bool = False) -> bool:
     """Raise ``error`` inside an attempt, once; return whether it was still running.
 
@@ -67,10 +71,19 @@ def abandon(context: TaskContext, error: Interruption) -> bool:
 
 
 def absorb(context: TaskContext) -> None:
-    """Wait until a delivery to this thread is over, and clear what it left pending."""
+    """Wait until a delivery to this thread is over, and take what it left pending."""
     with _lock:
-        if context.thread is not None:
-            _raise_in(context.thread, None)
+        if context.thread is None:
+            return
+    # Replaced by one that arrives, not cleared: after SetAsyncExc(NULL) CPython 3.11 keeps the mark
+    # "an exception is pending" for good, and a function that is entered under a profiler, a
+    # debugger or coverage spins for ever.
+    try:
+        _raise_in(context.thread, _Absorbed)
+        while True:
+            pass
+    except _Absorbed:
+        return
 
 
 def _deliver(context: TaskContext, error: Interruption, first: bool, hard: bool) -> None:
@@ -81,9 +94,7 @@ def _deliver(context: TaskContext, error: Interruption, first: bool, hard: bool)
         _raise_in(context.thread, error)
 
 
-def _raise_in(thread: int, error: Interruption | None) -> None:
+def _raise_in(thread: int, error: Interruption | type[_Absorbed]) -> None:
     import ctypes  # a megabyte that most workers never need
 
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread), None if error is None else ctypes.py_object(error)
-    )
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
