@@ -20,8 +20,11 @@ from taskkit.task import DEFAULT_TTL, Label, NewTask
 from taskkit.work import stop_import_here
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from taskkit.backend import Backend
     from taskkit.clock import Clock
+    from taskkit.schedule import ScheduleEntriesCompatMapping
     from taskkit.schedule.stored import Schedules
 
 
@@ -38,6 +41,9 @@ class Kit:
         max_data_bytes: The largest data and result of a task that is accepted.
         lease: Seconds without a heartbeat after which a worker counts as dead.
         heartbeat: Seconds between heartbeats; at most half of the lease.
+        schedule_entries: What its workers put by themselves, for each scheduler, unless they are
+            started with other entries.
+        tzinfo: The zone of schedules that name none; without one, UTC.
     """
 
     def __init__(
@@ -49,6 +55,8 @@ class Kit:
         max_data_bytes: int = DEFAULT_MAX_DATA_BYTES,
         lease: float = DEFAULT_LEASE,
         heartbeat: float = DEFAULT_HEARTBEAT,
+        schedule_entries: ScheduleEntriesCompatMapping | None = None,
+        tzinfo: tzinfo | None = None,
     ) -> None:
         self.backend = backend
         self.handler = _checked(handler)
@@ -57,6 +65,8 @@ class Kit:
         self._plugins = tuple(plugins)
         self.lease = lease
         self.heartbeat = heartbeat
+        self.schedule_entries = schedule_entries
+        self.tzinfo = tzinfo
         bind = getattr(handler, "bind", None)
         if bind is not None:
             bind(self)
@@ -67,6 +77,8 @@ class Kit:
             "max_data_bytes": self.max_data_bytes,
             "lease": self.lease,
             "heartbeat": self.heartbeat,
+            "schedule_entries": self.schedule_entries,
+            "tzinfo": self.tzinfo,
         }
         return _rebuild, (self.backend, self.handler, options)
 
@@ -235,7 +247,7 @@ class Kit:
         """Schedule entries that are added, changed and removed while workers run."""
         from taskkit.schedule.stored import Schedules
 
-        return Schedules(self.backend, self.handler)
+        return Schedules(self.backend, self.handler, self.tzinfo)
 
 
 _HANDLER_METHODS = (

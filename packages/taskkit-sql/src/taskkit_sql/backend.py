@@ -70,6 +70,10 @@ class SqlBackend:
         database.prepare = lambda: migrations.prepare(self._store)
         self._wakeup = Wakeup(self._store)
 
+    def preload(self) -> None:
+        """Import what the engine needs, and open nothing: for workers that are forked from here."""
+        self._store.dialect.engine().dispose()
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._url}>"
 

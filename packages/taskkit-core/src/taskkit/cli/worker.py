@@ -6,7 +6,6 @@ import argparse
 import os
 from typing import Any
 
-from taskkit.cli.store import load
 from taskkit.errors import InvalidSetting
 from taskkit.settings import Slots
 
@@ -20,18 +19,17 @@ def run(namespace: argparse.Namespace) -> int:
         raise InvalidSetting("which kit? taskkit worker module:kit -g mail=8, or set TASKKIT_APP")
     groups = _groups(namespace.groups)
     _log(namespace.log_level)
-    # Loaded here for its settings, and to tell of mistakes at once. The workers load it by name:
-    # so they need no pickle of it, and after a change of the code they load the new code.
-    kit = load(app)
 
-    from taskkit.work import check_processes, worker_settings
+    from taskkit.work import PartialSettings, check_processes
     from taskkit.worker.launch import KitReference
     from taskkit.worker.supervisor import supervise
 
+    # The workers load the kit by its name, and nobody else does: this process stays small, and
+    # after a change of the code they load the new code.
     supervise(
         KitReference(app, namespace.discover),
         check_processes(namespace.processes),
-        worker_settings(kit, groups, **_settings(namespace)),
+        PartialSettings(groups, _settings(namespace)),
         start_method=namespace.start_method,
         log_level=namespace.log_level,
         reload=namespace.reload,

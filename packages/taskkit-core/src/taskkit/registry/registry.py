@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
@@ -223,6 +224,13 @@ class TaskRegistry:
 
             return json.loads(encoded)
         return function.results.decode(encoded)
+
+    def preload(self) -> None:
+        """Build the codecs of all functions, once for the workers that are forked from here."""
+        for function in self._table.functions.values():
+            # What is wrong with one is told when it is put or run.
+            with suppress(InvalidTask):
+                function.codec  # noqa: B018 - built when it is first looked at
 
     def is_async(self, task: Task) -> bool:
         """Return whether the function is ``async def``; false if it is unknown."""

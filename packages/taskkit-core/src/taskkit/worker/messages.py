@@ -41,7 +41,7 @@ class Order:
     number: int
     index: int
     settings: bytes
-    """Packed ``WorkerSettings``; may name classes that only exist once the kit is loaded."""
+    """Packed ``WorkerSettings`` or ``PartialSettings``, which may name the user's classes."""
     lost: str | None = None
     """A worker that is known to be dead: do nothing but retire it."""
 

@@ -18,7 +18,8 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from taskkit.clock import monotonic, sleep
-from taskkit.errors import BackendError
+from taskkit.errors import BackendError, TaskkitError
+from taskkit.work import PartialSettings
 from taskkit.worker.launch import ignore_terminal, load, settle_in, unpack, why
 from taskkit.worker.line import Line
 from taskkit.worker.messages import (
@@ -77,9 +78,14 @@ def obey(kit: Kit, order: Order, line: Line, nursery: Nursery | None = None) -> 
         nursery: Where children for single claims are forked, if they can be.
     """
     ignore_terminal()
-    settings: WorkerSettings = unpack(order.settings)
     if order.lost is not None:
-        return _retire(kit, order.lost, settings.lease)
+        return _retire(kit, order.lost, kit.lease)
+    try:
+        told: WorkerSettings | PartialSettings = unpack(order.settings)
+        settings = told.complete(kit) if isinstance(told, PartialSettings) else told
+    except TaskkitError as error:
+        line.send(StartFailed(*why(error)))
+        return 1
     status = _Worker(kit, settings, line, nursery).run()
     # What the user's code registered is owed to it, here as in any process that ends.
     atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing does in its forks

@@ -25,6 +25,7 @@ from taskkit.worker.messages import Force
 if TYPE_CHECKING:
     from taskkit.kit import Kit
     from taskkit.settings import StartMethod, WorkerSettings
+    from taskkit.work import PartialSettings
     from taskkit.worker.handle import WorkerProcess
 
 _EXIT_MARGIN = 10.0
@@ -34,7 +35,7 @@ _EXIT_MARGIN = 10.0
 def supervise(
     kit: Kit | KitReference,
     processes: int,
-    settings: WorkerSettings,
+    settings: WorkerSettings | PartialSettings,
     *,
     should_restart: Callable[[WorkerProcess], bool] | None = None,
     start_method: StartMethod = "auto",
@@ -48,7 +49,7 @@ def supervise(
         kit: The kit to serve, or where to find it; with a reference this process does not load
             the user's code at all.
         processes: How many, at least 1.
-        settings: For each process.
+        settings: For each process; with a reference they may be partial.
         should_restart: Asked about each process every second; true replaces it gracefully.
         start_method: ``auto`` and ``forkserver`` fork from a template process where that is
             safe, ``spawn`` never forks.
@@ -76,7 +77,7 @@ def supervise(
 def start_processes(
     kit: Kit | KitReference,
     processes: int,
-    settings: WorkerSettings,
+    settings: WorkerSettings | PartialSettings,
     *,
     daemon: bool = True,
     start_method: StartMethod = "auto",
@@ -121,7 +122,7 @@ def start_processes(
 def _gather(
     kit: Kit | KitReference,
     processes: int,
-    settings: WorkerSettings,
+    settings: WorkerSettings | PartialSettings,
     start_method: StartMethod,
     helper_services: bool | Callable[[int], bool],
     should_restart: Callable[[WorkerProcess], bool] | None,

@@ -185,6 +185,7 @@ def preload(kit: Kit) -> None:
     import_module("taskkit.worker.process")
     import_module("taskkit.worker.runtime")
     import_module("taskkit.worker.services")
+    import_module("taskkit.schedule.scheduler")
     for part in (kit.backend, kit.handler):
         # Optional: what a backend or a handler imports only when it is first used.
         load_more = getattr(part, "preload", None)
