@@ -96,11 +96,14 @@ def summary(
     """Return what is said at the end: the count of each verdict, and all that is not PASS."""
     counts = Counter(verdicts.values())
     told = ", ".join(f"{counts[each]} {each}" for each in Verdict if counts[each])
-    lines = [f"{len(verdicts)} properties: {told}"]
+    lines = [f"properties: {told}"]
+    alike: dict[tuple[Verdict, str], list[str]] = {}
     for number, verdict in verdicts.items():
         if verdict is not Verdict.PASS:
             reason = _reason(number, verdict, outcomes, expected)
-            lines.append(f"  {verdict:<14} {number}  {reason}")
+            alike.setdefault((verdict, reason), []).append(number)
+    for (verdict, reason), numbers in alike.items():
+        lines.append(f"  {verdict:<14} {', '.join(numbers)}: {reason}")
     lines.append(f"levels: {' + '.join(levels(verdicts)) or 'none'}")
     if facts.wipe_ms > SLOW_WIPE * 1000:
         lines.append(
@@ -118,7 +121,7 @@ def _reason(
         return _cut(reasons[0])
     if verdict is Verdict.STALE:
         return _cut(f"it does not fail any more: remove this entry, {expected.get(number, '')}")
-    return "no check of it was run"
+    return "no check was run"
 
 
 def _cut(text: str) -> str:
