@@ -23,13 +23,18 @@ def settle(store: Store, settlements: Sequence[Settlement]) -> list[bool]:
         return []
     with store.database.write() as transaction:
         _wake_if_limited(store, transaction, settlements)
-        if not _succeed(store, transaction, settlements):
+        if _conflicting(settlements) or not _succeed(store, transaction, settlements):
             return _settle_each(store, transaction, settlements)
         rest = [one for one in settlements if one.outcome is not Outcome.SUCCEED]
         if not rest:
             return [True] * len(settlements)
         answers = iter(_settle_each(store, transaction, rest))
         return [one.outcome is Outcome.SUCCEED or next(answers) for one in settlements]
+
+
+def _conflicting(settlements: Sequence[Settlement]) -> bool:
+    """Return whether a task comes twice: then the first outcome stands, not the success."""
+    return len({settlement.task_id for settlement in settlements}) < len(settlements)
 
 
 def _succeed(store: Store, transaction: Transaction, settlements: Sequence[Settlement]) -> bool:
