@@ -12,7 +12,7 @@ import struct
 import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from taskkit_conformance.servers.urls import Address
 
@@ -34,11 +34,15 @@ class Flow:
     notices. ``cut``: instead of being passed on they reset their connection."""
     delay: float = 0.0
     """Seconds before they are passed on."""
+    after: int = 0
+    """So many pieces are passed on first: a question or an answer is one piece, mostly."""
 
 
 PASS: Final = Flow()
 HOLD: Final = Flow("hold")
 CUT: Final = Flow("cut")
+
+Direction: TypeAlias = Literal["store", "client"]
 
 
 class Proxy:
@@ -48,8 +52,9 @@ class Proxy:
         self.target = target
         self.accepted = 0
         """Connections so far."""
-        self._flows = {"store": PASS, "client": PASS}
-        self._connections: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
+        self._flows: dict[Direction, Flow] = {"store": PASS, "client": PASS}
+        self._passed: dict[Direction, int] = {"store": 0, "client": 0}
+        self._connections: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="taskkit-proxy", daemon=True
@@ -115,6 +120,7 @@ class Proxy:
 
     async def _set(self, to_store: Flow, to_client: Flow) -> None:
         self._flows = {"store": to_store, "client": to_client}
+        self._passed = {"store": 0, "client": 0}
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -131,11 +137,15 @@ class Proxy:
         await asyncio.gather(*tasks, return_exceptions=True)
         return len(tasks)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Not a coroutine itself: asyncio reports those that are cancelled as errors.
+        task = self._loop.create_task(self._forward(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
-        writers = self._connections[task] = [writer]
+        writers = [writer]
         try:
             there, back = await asyncio.open_connection(*self.target)
             writers.append(back)
@@ -157,23 +167,26 @@ class Proxy:
         finally:
             for each in writers:
                 _reset(each)
-            del self._connections[task]
 
     async def _pump(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, towards: str
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, towards: Direction
     ) -> Literal["end", "cut"]:
         """Pass bytes on; return why no more come. An end closes both directions."""
         while chunk := await source.read(_CHUNK):
-            while self._flows[towards].mode == "hold":
+            while (flow := self._flow(towards)).mode == "hold":
                 await self._changed.wait()
-            flow = self._flows[towards]
             if flow.mode == "cut":
                 return "cut"
+            self._passed[towards] += 1
             if flow.delay:
                 await asyncio.sleep(flow.delay)
             sink.write(chunk)
             await sink.drain()
         return "end"
+
+    def _flow(self, towards: Direction) -> Flow:
+        flow = self._flows[towards]
+        return flow if self._passed[towards] >= flow.after else PASS
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

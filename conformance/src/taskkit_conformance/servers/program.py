@@ -101,6 +101,10 @@ class Program:
         """Return whether it has not ended; a paused one is alive."""
         return self._guard is not None and self._guard.poll() is None
 
+    def status(self) -> int | None:
+        """Return the exit status with which it ended by itself; None if it did not."""
+        return None if self._guard is None else self._guard.poll()
+
     def kill(self) -> None:
         """Kill it and its children, without any chance to tidy up; no error if it has ended."""
         self._signal(signal.SIGKILL, everyone=True)
@@ -152,6 +156,9 @@ class Program:
                 pipe.close()
         return status
 
+    def last_words(self) -> str:
+        """Return the end of its output."""
+        return self.log.read_bytes()[-_TAIL:].decode("utf-8", "replace").strip()
+
     def _said(self, what: str) -> str:
-        tail = self.log.read_bytes()[-_TAIL:].decode("utf-8", "replace").strip()
-        return f"{what}; it said:\n{tail or '(nothing)'}"
+        return f"{what}; it said:\n{self.last_words() or '(nothing)'}"

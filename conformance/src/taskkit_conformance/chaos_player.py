@@ -1,0 +1,47 @@
+"""A process of the chaos lane, as the one who started it sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from taskkit_conformance.history import NEVER, Operation, from_json
+from taskkit_conformance.servers.program import Program
+
+
+@dataclass(slots=True, eq=False)
+class Player:
+    """One process."""
+
+    name: str
+    program: Program
+    _read: int = 0
+    _partial: bytes = b""
+    _operations: dict[int, Operation] = field(default_factory=dict)
+
+    def operations(self) -> list[Operation]:
+        """Return what it has called so far, in order; what has not ended is unknown."""
+        with self.program.log.open("rb") as log:
+            log.seek(self._read)
+            new = log.read()
+        self._read += len(new)
+        *lines, self._partial = (self._partial + new).split(b"\n")
+        for line in lines:
+            if line.startswith(b"{"):
+                operation = from_json(line.decode())
+                self._operations[operation.called] = operation
+        return list(self._operations.values())
+
+    def ended(self, kind: str) -> list[Operation]:
+        """Return the operations of a kind that were answered."""
+        return [one for one in self.operations() if one.kind == kind and one.ending == "ok"]
+
+    def held(self) -> set[tuple[str, int]]:
+        """Return what it has claimed, and not yet tried to settle."""
+        operations = self.operations()
+        settled = {one.claim for one in operations if one.kind == "settle"}
+        return {pair for one in operations for pair in one.claims} - settled
+
+    def is_between(self) -> bool:
+        """Return whether all that it has called has ended: it is not within the store."""
+        operations = self.operations()
+        return bool(operations) and operations[-1].returned != NEVER
