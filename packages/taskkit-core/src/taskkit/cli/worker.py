@@ -20,8 +20,8 @@ def run(namespace: argparse.Namespace) -> int:
     groups = _groups(namespace.groups)
     _log(namespace.log_level)
 
-    from taskkit.work import PartialSettings, check_processes
     from taskkit.worker.launch import KitReference
+    from taskkit.worker.options import PartialSettings, check_processes
     from taskkit.worker.supervisor import supervise
 
     # The workers load the kit by its name, and nobody else does: this process stays small, and

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Final
 
 from taskkit.clock import monotonic, sleep
 from taskkit.errors import BackendError, TaskkitError
-from taskkit.work import PartialSettings
 from taskkit.worker.launch import ignore_terminal, load, settle_in, unpack, why
 from taskkit.worker.line import Line
 from taskkit.worker.messages import (
@@ -32,6 +31,7 @@ from taskkit.worker.messages import (
     Registered,
     StartFailed,
 )
+from taskkit.worker.options import PartialSettings
 
 if TYPE_CHECKING:
     from taskkit.kit import Kit
@@ -84,7 +84,7 @@ def obey(kit: Kit, order: Order, line: Line, nursery: Nursery | None = None) -> 
         told: WorkerSettings | PartialSettings = unpack(order.settings)
         settings = told.complete(kit) if isinstance(told, PartialSettings) else told
     except TaskkitError as error:
-        line.send(StartFailed(*why(error)))
+        line.send(StartFailed(*why(error), final=True))
         return 1
     status = _Worker(kit, settings, line, nursery).run()
     # What the user's code registered is owed to it, here as in any process that ends.
