@@ -14,11 +14,11 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final, TextIO
 
 from taskkit.backend import Backend
-from taskkit.clock import sleep
+from taskkit.clock import ManualClock, sleep
 from taskkit.errors import Answer, InvalidInput, Unavailable
 from taskkit.records import Claims, Outcome, Query, Record, Settlement, WorkerInfo
-from taskkit.stores import connect
 from taskkit.task import NOW, After, Failure, Instant, NewTask, State
+from taskkit_conformance.harness import Namespace, harness_of
 from taskkit_conformance.history import Operation, Recorder, nanoseconds, to_json
 
 FAILURE: Final = Failure("ValueError", "boom", "")
@@ -338,7 +338,7 @@ def _instant(value: Any) -> Instant:
 def main(commands: TextIO, answers: TextIO) -> None:
     """Obey commands, one to a line, until there are no more."""
     client: Backend | None = None
-    hands: dict[str, Hands] = {}
+    clock = ManualClock()
 
     def say(what: Any) -> None:
         answers.write(json.dumps(what) + "\n")
@@ -348,18 +348,19 @@ def main(commands: TextIO, answers: TextIO) -> None:
         command = json.loads(line)
         if "open" in command:
             given = command["open"]
-            client = connect(given["backend"], url=given["url"], **given["options"])
-            hands.clear()
+            harness = harness_of(given["backend"], given["options"])
+            client = harness.open(Namespace(**given), clock)
+            client.capabilities()
             say({"now": nanoseconds()})
-        elif "perform" in command:
+        else:
             assert client is not None
-            actor = command["actor"]
+            # All stand still at one instant, as in the other lanes.
+            clock.set(command["now"])
             recorder = Recorder()
             program = [Step(kind, arguments) for kind, arguments in command["perform"]]
-            own = hands.setdefault(actor, Hands())
-            own.held[:] = [(task_id, token) for task_id, token in command.get("held", own.held)]
+            hands = Hands([(task_id, token) for task_id, token in command["held"]])
             _until(command["start"])
-            perform(actor, client, program, recorder, own)
+            perform(command["actor"], client, program, recorder, hands)
             say([json.loads(to_json(operation)) for operation in recorder.history()])
     if client is not None:
         client.close()

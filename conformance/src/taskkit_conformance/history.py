@@ -118,6 +118,10 @@ class Recorder:
         self._tell(done)
         return done
 
+    def add(self, operations: Iterable[Operation]) -> None:
+        """Enter operations that were recorded elsewhere."""
+        self._operations.extend(operations)
+
     def _place(self, operation: Operation) -> int:
         operations = self._operations
         for place in range(len(operations) - 1, -1, -1):

@@ -35,7 +35,8 @@ class Item:
     token: int = 0
     attempt: int = 0
     losses: int = 0
-    retries: int = 0
+    retries: int | None = 0
+    """None: free, because it was cancelled while it was to be retried."""
     worker: str = ""
     beaten: bool = False
     """Whether its worker has sent a heartbeat since it was claimed."""
@@ -84,7 +85,7 @@ class Queue:
         """Return the state in which a task that ran is queued again, if it may be."""
         item = replace(item, worker="", state="queued", beaten=False)
         if item.cancelling or self.holder(item.group, item.key) not in (None, task_id):
-            item = replace(item, state="cancelled", cancelling=False)
+            item = replace(item, state="cancelled", cancelling=False, retries=None)
         return self.put(task_id, item)
 
     def lose(self, task_id: str) -> Queue:
@@ -195,12 +196,12 @@ def _end(queue: Queue, task_id: str, item: Item, given: Any) -> Queue:
     due = item.due if due is None else queue.now + due
     if outcome == "release":
         return queue.back(task_id, replace(item, attempt=item.attempt - 1, due=due))
-    if item.cancelling or outcome == "cancel":
-        return queue.put(task_id, replace(item, state="cancelled", worker="", cancelling=False))
     if outcome == "retry":
-        return queue.back(task_id, replace(item, due=due, retries=item.retries + 1))
+        return queue.back(task_id, replace(item, due=due, retries=(item.retries or 0) + 1))
     state = "succeeded" if outcome == "succeed" else "failed"
-    return queue.put(task_id, replace(item, state=state, worker=""))
+    if item.cancelling or outcome == "cancel":
+        state = "cancelled"
+    return queue.put(task_id, replace(item, state=state, worker="", cancelling=False))
 
 
 def _register(queue: Queue, given: Any, _answer: Any) -> Queue:
@@ -335,7 +336,7 @@ def _looks_like(item: Item, now: int, found: Mapping[str, Any]) -> bool:
         and found["token"] == item.token
         and found["attempt"] == item.attempt
         and found["worker"] == worker
-        and found["retries"] == item.retries
+        and item.retries in (None, found["retries"])
         and found["losses"] == item.losses
     )
 

@@ -209,7 +209,7 @@ def _play_interleaved(stage: Stage) -> None:
     other = stage.client() if stage.draw(st.sampled_from((False,) * 7 + (True,))) else case.backend
     clients = dict(zip(stage.parts, itertools.cycle((case.backend, other)), strict=False))
     stage.notes.append(f"schedule: {schedule.words(list(stage.parts))}")
-    sources = _sources(case.backend)
+    sources = sources_of(case.backend)
     for client in (case.backend, other):
         adopt(client, sources)
     run = Interleaving(schedule)
@@ -231,9 +231,7 @@ def _body(
 
 
 @contextmanager
-def _yielding(
-    case: Case, sources: Sources, run: Interleaving
-) -> Iterator[Lines | None]:
+def _yielding(case: Case, sources: Sources, run: Interleaving) -> Iterator[Lines | None]:
     """Give what makes actors yield: the harness's round trips, or else the backend's lines."""
     if case.harness.yield_points is None:
         yield lambda line: lines(sources, line)
@@ -245,7 +243,8 @@ def _yielding(
 _known_sources: dict[type, Sources] = {}
 
 
-def _sources(backend: Backend) -> Sources:
+def sources_of(backend: Backend) -> Sources:
+    """Return the code of a backend; kept, because to look is slow."""
     kind = type(backend)
     found = _known_sources.get(kind)
     if found is None:

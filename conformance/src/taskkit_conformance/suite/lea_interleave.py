@@ -157,7 +157,7 @@ def heartbeat_revives_nothing(stage: Stage) -> None:
         known = how == "released" and token
         stage.require(lost or known, "expected the heartbeat to tell that the claim is void", one)
     if how != "taken back":
-        ends = dict((name, end) for name, end, _ in stage.do(Step("workers")).answer)
+        ends = {name: end for name, end, _ in stage.do(Step("workers")).answer}
         expected = stage.case.clock.now() + 2 * LEASE
         stage.require(ends.get("w1") == expected, "expected the heartbeat to extend the lease")
 
@@ -189,7 +189,7 @@ def the_reborn_stay(stage: Stage) -> None:
         stage.actor(reclaim())
     stage.actor(register("w1", LEASE), beat("w1", LEASE))
     played = stage.play()
-    ends = dict((name, end) for name, end, _ in stage.do(Step("workers")).answer)
+    ends = {name: end for name, end, _ in stage.do(Step("workers")).answer}
     stage.require(
         ends.get("w1") == stage.case.clock.now() + LEASE,
         "expected a worker that has registered anew to stay, found it removed",
