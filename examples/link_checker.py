@@ -418,7 +418,7 @@ def report(kit: Kit, url: str, since: int, *, online: bool) -> None:
     # By their data: a worker that died while it put a file's links had them put once more.
     links = {record.task.data: record for record in every_record(kit, LINKS)}.values()
     files, progress = every_record(kit, FILES), every_record(kit, PROGRESS)
-    broken = [record for record in links if record.state is State.FAILED]
+    broken = [record for record in (*files, *links) if record.state is State.FAILED]
     for record in sorted(broken, key=place)[:SHOWN]:
         print(f"broken  {record.failure.message if record.failure else record.task.id}")
     if len(broken) > SHOWN:
@@ -476,9 +476,9 @@ def seconds(record: Record) -> Iterator[float]:
 
 
 def place(record: Record) -> tuple[str, int]:
-    """Return file and line of a link, to sort by."""
+    """Return the file, or the file and line of the link, that a task is about: to sort by."""
     arguments = json.loads(record.task.data)
-    return arguments["file"], arguments["line"]
+    return arguments["file"], arguments.get("line", 0)
 
 
 def every_record(kit: Kit, group: str) -> list[Record]:
