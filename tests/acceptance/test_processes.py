@@ -17,7 +17,7 @@ import pytest
 from taskkit import Kit
 from taskkit.task import State
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 APP = """\
 import os
@@ -43,9 +43,9 @@ def nap(number: int, seconds: float) -> int:
 def quit() -> None:
     os._exit(3)
 
-@tasks.task(group="work", name="pid")
-def pid() -> int:
-    return os.getpid()
+@tasks.task(group="work", name="parent", isolation="process")
+def parent() -> int:
+    return os.getppid()
 """
 
 RUN = """\
@@ -143,6 +143,10 @@ def alive(pid: int) -> bool:
         return False
 
 
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def busy(system: System) -> set[int]:
     return set(system.pids()) & {pid for _, pid in system.notes("began")}
 
@@ -217,6 +221,17 @@ def test_a_task_that_ends_its_process_is_lost_after_three_deaths_and_takes_no_ot
     began = Counter(number for number, _ in system.notes("began"))
     assert max(began.values()) <= 2
     assert supervisor.poll() is None
+
+
+def test_an_isolated_task_is_forked_from_the_template_and_outlives_it(system):
+    system.start(processes=1)
+    (worker,) = system.pids()
+    template = parent_of(worker)
+    assert system.app.parent.delay().get(timeout=PATIENCE) == template
+    os.kill(template, signal.SIGKILL)
+    eventually(lambda: not alive(template))
+    # This worker's template is gone: it starts an interpreter by itself.
+    assert system.app.parent.delay().get(timeout=PATIENCE) == worker
 
 
 def test_shutdown_ends_the_program(system):
