@@ -42,7 +42,7 @@ class SqliteHot:
         return cast("str | None", _one(cursor, self._sql(sql.HOLDER), group, key))
 
     def unclaimed(self, cursor: Cursor, group: str, most: int) -> int:
-        return cast("int", _one(cursor, self._sql(sql.UNCLAIMED), group, most))
+        return cast("int", _one(cursor, self._sql(sql.UNCLAIMED), group, group, group, most))
 
     # ---- claiming
 

@@ -51,10 +51,10 @@ HOLDER: Final = "SELECT id FROM @task WHERE grp = ? AND unique_slot = ?"
 # Counts no further than it matters.
 UNCLAIMED: Final = """
 SELECT count(*) FROM (SELECT 1 FROM (
-    SELECT 1 FROM @task WHERE grp = ?1 AND state = 1
-    UNION ALL SELECT 1 FROM @task WHERE grp = ?1 AND state = 0
-    UNION ALL SELECT 1 FROM @task WHERE grp = ?1 AND lock_key IS NOT NULL AND state = 2
-) LIMIT ?2)
+    SELECT 1 FROM @task WHERE grp = ? AND state = 1
+    UNION ALL SELECT 1 FROM @task WHERE grp = ? AND state = 0
+    UNION ALL SELECT 1 FROM @task WHERE grp = ? AND lock_key IS NOT NULL AND state = 2
+) LIMIT ?)
 """
 
 # Waiting → ready, the longest due first.
