@@ -22,7 +22,7 @@ from taskkit.settings import Slots, WorkerSettings
 from taskkit.task import NewTask, State, Task
 from taskkit.worker.runtime import WorkerRuntime
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds after which what a test waits for is not going to happen."""
 
 

@@ -21,7 +21,7 @@ from taskkit.worker.launch import KitReference
 from taskkit.worker.supervisor import start_processes, supervise
 
 HERE = Path(__file__).parent
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def eventually(condition, what=""):
@@ -199,7 +199,7 @@ def test_a_kit_that_cannot_be_loaded_ends_at_once(notes, tmp_path, monkeypatch, 
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(WorkerStartFailed, match="RuntimeError: no such luck"):
         start_processes(KitReference("broken:kit"), 2, settings())
-    assert caplog.text.count("broken.py") == 1
+    assert caplog.text.count("Traceback") == 1
 
 
 def test_a_store_of_one_process_is_refused(notes):
@@ -322,7 +322,7 @@ def test_workers_end_when_their_supervisor_is_killed(program, notes, method):
     supervisor.kill()
     eventually(lambda: all(gone(pid) for pid in workers), "they notice")
     eventually(lambda: len(notes.all("retire")) == 2)
-    assert all(gone(pid) for pid in parents)
+    eventually(lambda: all(gone(pid) for pid in parents), "the template follows")
 
 
 def test_sighup_loads_newer_code_and_keeps_workers_if_it_is_broken(program, notes, tmp_path):

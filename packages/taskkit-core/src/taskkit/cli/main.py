@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from taskkit.cli.parser import make_parser
-from taskkit.errors import InvalidInput, TaskkitError
+from taskkit.errors import InvalidInput, TaskkitError, WorkerStartFailed
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = run(namespace)
         sys.stdout.flush()
-    except InvalidInput as error:
+    except (InvalidInput, WorkerStartFailed) as error:
         return _complain(error, 2)
     except TaskkitError as error:
         return _complain(error, 1)

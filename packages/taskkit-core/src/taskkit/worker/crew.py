@@ -175,7 +175,7 @@ class Crew:
             case LoadFailed(error, traceback):
                 if traceback:
                     _log.error("the program cannot be loaded:\n%s", traceback)
-                self._give_up(f"worker processes cannot load the kit: {error}")
+                self._give_up(f"worker processes cannot start: {error}")
             case Refreshed():
                 _log.info("the program was loaded anew; replacing the workers one by one")
                 self._rolling.extend(self._places)
@@ -250,7 +250,6 @@ class Crew:
 
     def _give_up(self, reason: str) -> None:
         self.failure = self.failure or WorkerStartFailed(reason)
-        _log.error("%s", reason)
         self._stop_all(Force.GRACEFUL)
 
     def _stop_all(self, force: Force) -> None:

@@ -180,10 +180,16 @@ def why(error: BaseException) -> tuple[str, str]:
     """Return an error as one line, and its traceback where that tells more than the line."""
     import traceback
 
+    if isinstance(error, TaskkitError):
+        return str(error), ""
     line = "".join(traceback.format_exception_only(error)).strip()
-    return line, "" if isinstance(error, TaskkitError) else "".join(
-        traceback.format_exception(error)
-    )
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen")  # the machinery of imports
+    ]
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return line + place, "".join(traceback.format_exception(error))
 
 
 def load(payload: Payload) -> Kit:

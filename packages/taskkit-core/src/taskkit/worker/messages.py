@@ -75,6 +75,8 @@ class StartFailed:
 
     error: str
     traceback: str
+    final: bool = False
+    """Another attempt would end the same."""
 
 
 @dataclass(frozen=True, slots=True)

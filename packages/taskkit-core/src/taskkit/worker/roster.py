@@ -189,6 +189,9 @@ class Roster:
             case Registered():
                 process.registered = now
                 self._happenings.append(Working(process))
+            case StartFailed(error, traceback, final=True):
+                process.error = error
+                self._happenings.append(LoadFailed(error, traceback))
             case StartFailed(error, traceback):
                 process.error = error
                 _log.error("a worker process cannot start: %s\n%s", error, traceback)

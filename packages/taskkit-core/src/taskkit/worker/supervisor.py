@@ -8,11 +8,12 @@ replaces the workers one by one.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,10 @@ from taskkit.worker.messages import Force
 if TYPE_CHECKING:
     from taskkit.kit import Kit
     from taskkit.settings import StartMethod, WorkerSettings
-    from taskkit.work import PartialSettings
+    from taskkit.worker.options import PartialSettings
     from taskkit.worker.handle import WorkerProcess
+
+_log = logging.getLogger("taskkit.supervisor")
 
 _EXIT_MARGIN = 10.0
 """Seconds beyond the grace that the program's own exit waits for its workers."""
@@ -96,9 +99,11 @@ def start_processes(
     crew = _gather(kit, processes, settings, start_method, helper_services, None, None)
 
     def run() -> None:
-        # Whoever waits for the start gets it below; later it was logged, and nobody waits.
-        with suppress(WorkerStartFailed):
+        try:
             crew.run()
+        except WorkerStartFailed as failure:
+            # Whoever waits for the start gets it below, too; later nobody waits.
+            _log.error("%s", failure)
 
     thread = threading.Thread(target=run, name="taskkit supervisor", daemon=daemon)
     thread.start()
