@@ -33,7 +33,7 @@ class Namespace:
 
 
 class Harness(Protocol):
-    """How the suite handles one backend. The last three are None where that cannot be done."""
+    """How the suite handles one backend. The last four are None where that cannot be done."""
 
     def provision(self, url: str | None) -> Namespace:
         """Return an empty, isolated place in the store."""
@@ -57,6 +57,9 @@ class Harness(Protocol):
     """Return the state of each task by id, read past the backend."""
     yield_points: Callable[[Callable[[], None]], AbstractContextManager[None]] | None
     """While the context lasts, call back at every round trip to the store."""
+    transaction: Callable[[Namespace], AbstractContextManager[object]] | None
+    """Begin a transaction as a caller of ``put`` would, and give what ``within`` takes; it commits
+    at the end of the context, and rolls back when that is left by an error."""
 
 
 class DefaultHarness:
@@ -69,6 +72,7 @@ class DefaultHarness:
     restart: Callable[[Namespace], None] | None = None
     inspect: Callable[[Namespace], Mapping[str, str]] | None = None
     yield_points: Callable[[Callable[[], None]], AbstractContextManager[None]] | None = None
+    transaction: Callable[[Namespace], AbstractContextManager[object]] | None = None
 
     def __init__(self, backend: str, options: Mapping[str, Any] | None = None) -> None:
         self.backend = backend

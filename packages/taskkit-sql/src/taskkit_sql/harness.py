@@ -68,6 +68,13 @@ class SqliteHarness:
             return {task_id: str(_told(number)) for task_id, number in rows}
 
     @contextmanager
+    def transaction(self, namespace: Any) -> Iterator[sa.Connection]:
+        """Begin a transaction of the caller; give what ``put`` takes as ``within``."""
+        engine = sa.create_engine(f"sqlite:///{_settings(namespace).path}", poolclass=sa.NullPool)
+        with engine.begin() as connection:
+            yield connection
+
+    @contextmanager
     def yield_points(self, callback: Callable[[], None]) -> Iterator[None]:
         """While the context lasts, call back before every statement."""
         before, _Watched.callback = _Watched.callback, callback

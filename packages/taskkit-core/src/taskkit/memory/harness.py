@@ -15,6 +15,7 @@ class MemoryHarness:
     restart = None
     inspect = None
     yield_points = None
+    transaction = None
 
     def __init__(self, default: Any) -> None:
         self._default = default

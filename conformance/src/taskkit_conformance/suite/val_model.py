@@ -1,0 +1,337 @@
+"""What goes in comes out, whatever it looks like; what cannot is refused, and nothing is written."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+
+from taskkit import Kit
+from taskkit.clock import SECOND, to_instant
+from taskkit.errors import InvalidInput, InvalidTask, Unsupported
+from taskkit.limits import (
+    DEFAULT_MAX_DATA_BYTES,
+    LATEST,
+    MAX_GROUP_LENGTH,
+    MAX_KEY_LENGTH,
+    MAX_LABEL_KEY_LENGTH,
+    MAX_LABEL_LENGTH,
+    MAX_LABELS,
+    MAX_NAME_LENGTH,
+)
+from taskkit.records import Limits, Query
+from taskkit.task import State
+from taskkit_conformance import values
+from taskkit_conformance.case import Case
+from taskkit_conformance.check import proves
+from taskkit_conformance.plain import PlainHandler
+from taskkit_conformance.steps import (
+    add,
+    beat,
+    bring,
+    claim_one,
+    claimed,
+    counts,
+    drained,
+    end,
+    find,
+    get,
+    ids,
+    later,
+    put,
+    state,
+    worker,
+)
+
+
+def _kit(case: Case) -> Kit:
+    return Kit(case.backend, PlainHandler())
+
+
+@contextmanager
+def _refused(case: Case, what: str, error: type[Exception] = InvalidInput) -> Iterator[None]:
+    """Demand that what is done within is refused."""
+    case.met()
+    try:
+        yield
+    except error:
+        return
+    case.violated(f"{what} is refused with {error.__name__}", found="accepted")
+
+
+_LETTERS = st.sampled_from(["n", "é", "😀", "'", "%"])
+
+
+@proves("VAL-01")
+def texts_of_the_declared_length_are_kept_whole(case: Case) -> None:
+    """Also where two differ in their last character only."""
+    worker(case)
+    letter, other = case.draw(_LETTERS), "x"
+    longest = {"name": MAX_NAME_LENGTH, "unique_key": MAX_KEY_LENGTH, "lock_key": MAX_KEY_LENGTH}
+    texts = {field: letter * size for field, size in longest.items()}
+    alike = {field: text[:-1] + other for field, text in texts.items()}
+    group = letter * MAX_GROUP_LENGTH
+    label = {letter * MAX_LABEL_KEY_LENGTH: letter * MAX_LABEL_LENGTH}
+    first, second = case.task(group, labels=label, **texts), case.task(group, **alike)
+    _kit(case).put_new([first, second])
+    for task, expected in ((first, texts), (second, alike)):
+        stored = get(case, task.id).task
+        found = {field: getattr(stored, field) for field in expected}
+        case.equal(found, expected, f"the texts of {case.words(task.id)}")
+    case.equal(dict(get(case, first.id).task.labels), label, "the labels")
+    case.equal(len(claimed(case, group, 5)), 2, "how many can be claimed, their locks being two")
+
+
+@proves("VAL-01")
+def one_more_character_is_refused(case: Case) -> None:
+    """Before anything is written; and one more byte of data."""
+    letter = case.draw(_LETTERS)
+    kind = case.draw(st.sampled_from(["group", "name", "key", "lock", "label", "labels", "data"]))
+    long: dict[str, Any] = {
+        "name": {"name": letter * (MAX_NAME_LENGTH + 1)},
+        "key": {"unique_key": letter * (MAX_KEY_LENGTH + 1)},
+        "lock": {"lock_key": letter * (MAX_KEY_LENGTH + 1)},
+        "label": {"labels": {"k": letter * (MAX_LABEL_LENGTH + 1)}},
+        "labels": {"labels": {f"k{n}": n for n in range(MAX_LABELS + 1)}},
+        "data": {"data": b"x" * (DEFAULT_MAX_DATA_BYTES + 1)},
+    }.get(kind, {})
+    group = letter * (MAX_GROUP_LENGTH + 1) if kind == "group" else "g"
+    with _refused(case, f"a {kind} that is one too long", InvalidTask):
+        _kit(case).put_new([case.task(), case.task(group, **long)])
+    case.equal(counts(case), {}, "what is written of a call that is refused")
+
+
+_NOT_NUMBERS = st.sampled_from([float("nan"), float("inf"), float("-inf")])
+
+
+@proves("VAL-02")
+def nan_and_infinity_are_refused(case: Case) -> None:
+    """Wherever seconds are given; nothing is changed."""
+    number = case.draw(_NOT_NUMBERS)
+    kit = _kit(case)
+    ways: dict[str, Callable[[], object]] = {
+        "ttl": lambda: kit.initiate_task("g", "n", b"", ttl=number),
+        "timeout": lambda: kit.initiate_task("g", "n", b"", timeout=number),
+        "due": lambda: kit.initiate_task("g", "n", b"", due=number),
+        "expires": lambda: kit.initiate_task("g", "n", b"", expires=number),
+        "the period of a rate": lambda: kit.configure("g", rate=(1, number)),
+    }
+    name = case.draw(st.sampled_from(sorted(ways)))
+    with _refused(case, f"{number} as {name}"):
+        ways[name]()
+    case.equal(counts(case), {}, f"what is put with {number} as {name}")
+    limits = {g: one for g, one in case.backend.control().limits.items() if one != Limits()}
+    case.equal(limits, {}, f"what is limited with {number} as {name}")
+
+
+_MOMENTS = st.datetimes(datetime(2001, 1, 1), datetime(2037, 1, 1))  # noqa: DTZ001 - naive on purpose
+_ZONES = st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kolkata"])
+
+
+@contextmanager
+def _local_zone(name: str) -> Iterator[ZoneInfo]:
+    """Make a zone the one of this process; where the system cannot, nothing is to be seen."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = name
+    time.tzset()
+    try:
+        yield ZoneInfo(name)
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()
+
+
+@proves("VAL-03")
+def a_naive_datetime_is_local_time_at_the_kit(case: Case) -> None:
+    """And refused below it."""
+    if not hasattr(time, "tzset"):
+        case.not_applicable("a local time that can be chosen: this system has no tzset")
+    moment = case.draw(_MOMENTS).replace(fold=case.draw(st.integers(0, 1)))
+    name = case.draw(st.sampled_from(["due", "expires"]))
+    with _local_zone(case.draw(_ZONES)) as zone:
+        result = _kit(case).initiate_task("g", "n", b"", **{name: moment})
+        aware = _kit(case).initiate_task("g", "n", b"", **{name: moment.replace(tzinfo=UTC)})
+    found = getattr(get(case, result.id).task, name)
+    expected = to_instant(moment.replace(tzinfo=zone))
+    case.equal(found, expected, f"{name} of a task that is put for {moment} in {zone}")
+    found = getattr(get(case, aware.id).task, name)
+    expected = to_instant(moment.replace(tzinfo=UTC))
+    case.equal(found, expected, f"{name} of a task that is put for {moment} UTC")
+    with _refused(case, "a naive datetime below the Kit"):
+        to_instant(moment)
+
+
+@proves("VAL-04")
+def data_is_bytes(case: Case) -> None:
+    """And comes back as bytes, also from the claim; text is refused."""
+    worker(case)
+    data = case.draw(values.blobs())
+    task_id = add(case, data=data)
+    case.equal(get(case, task_id).task.data, data, "the data of the record")
+    claim = claim_one(case)
+    case.equal(claim.task.data, data, "the data of the claim")
+    result = case.draw(values.blobs())
+    beat(case, "w1", claim, progress={task_id: result})
+    case.equal(get(case, task_id).progress, result, "the progress")
+    end(case, claim, result=result)
+    case.equal(get(case, task_id).result, result, "the result")
+    wrong = case.draw(st.sampled_from(["text", 1, None, ["list"]]))
+    task = case.task(data=wrong)
+    with _refused(case, f"{wrong!r} as data", InvalidTask):
+        _kit(case).put_new([task])
+    case.equal(find(case, task.id), None, "what is written of it")
+
+
+@proves("VAL-05")
+def a_limit_of_zero_gives_nothing_and_a_negative_one_is_refused(case: Case) -> None:
+    """Pages, purges, reclaims, claims."""
+    later(case, 0)
+    worker(case, "dead", 1)
+    task_id = add(case)
+    claim_one(case, worker_id="dead")
+    finished = bring(case, State.SUCCEEDED, "h", ttl=0.0)
+    worker(case)
+    spare = add(case, "i")
+    later(case, SECOND)
+    case.equal(list(case.backend.find(Query(), 0).records), [], "a page of at most 0")
+    case.equal(case.backend.purge(0), 0, "what a purge of at most 0 takes")
+    case.equal(case.backend.reclaim(0).tasks, 0, "what a reclaim of at most 0 takes")
+    case.equal(claimed(case, "i", 0), [], "what a claim of 0 gives")
+    negative = -case.draw(st.integers(1, 1000))
+    kind = case.draw(st.sampled_from(["find", "purge", "purge by age", "reclaim", "claim"]))
+    if kind == "claim":
+        case.equal(_claimed_or_refused(case, negative), [], f"what a claim of {negative} gives")
+    else:
+        with _refused(case, f"{kind} with a limit of {negative}"):
+            {
+                "find": lambda: case.backend.find(Query(), negative),
+                "purge": lambda: case.backend.purge(negative),
+                "purge by age": lambda: case.backend.purge(negative, older_than=case.clock.now()),
+                "reclaim": lambda: case.backend.reclaim(negative),
+            }[kind]()
+    states = [state(case, each) for each in (task_id, finished, spare)]
+    case.equal(states, [State.RUNNING, State.SUCCEEDED, State.QUEUED], "the tasks after all that")
+
+
+def _claimed_or_refused(case: Case, most: int) -> list[str]:
+    try:
+        return claimed(case, "i", most)
+    except InvalidInput:
+        return []
+
+
+@proves("VAL-06")
+def hostile_text_is_text(case: Case) -> None:
+    """As group, name, keys, label, worker, schedule: nothing aliases, nothing injects."""
+    name = worker(case, case.draw(values.texts(100)))
+    one, two = case.draw(values.alike())
+    text = case.draw(values.groups())
+    for group, word in ((one, text), (two, one)):
+        fields = {"name": word, "unique_key": word, "lock_key": word, "labels": {word: word}}
+        add(case, group, **fields)
+    mine, other = ids(case, group=one), ids(case, group=two)
+    case.equal((len(mine), len(other)), (1, 1), f"how many are found in {one!r} and {two!r}")
+    task = get(case, mine[0]).task
+    seen = (task.group, task.name, task.unique_key, task.lock_key, dict(task.labels))
+    case.equal(seen, (one, text, text, text, {text: text}), "the texts of the first")
+    case.equal(ids(case, name=text, group=one), mine, f"what is found by the name {text!r}")
+    case.equal([c.group for c in case.backend.count([two])], [two], f"the counts of {two!r}")
+    case.backend.pause([two])
+    case.equal(claimed(case, one, 5, worker_id=name), mine, f"what is claimed of {one!r}")
+    case.equal(claimed(case, two, 5, worker_id=name), [], f"what is claimed of {two!r}, paused")
+    case.equal([w.info.id for w in case.backend.workers()], [name], "the worker")
+    case.backend.delete(mine)
+    case.equal(ids(case), other, "what is left after the first is deleted")
+
+
+_BAD = ["\x00", "\n", "\t", "\x7f", "\x1b", "\u2028", "\ud800", ""]
+
+
+@proves("VAL-06")
+def control_characters_are_refused(case: Case) -> None:
+    """In every text that steers something."""
+    bad = case.draw(st.sampled_from(_BAD))
+    text = bad and f"a{bad}b"
+    kind = case.draw(st.sampled_from(["group", "name", "unique_key", "lock_key", "dots"]))
+    group = {"group": text, "dots": case.draw(st.sampled_from([".a", "a.", "a..b", ".", "*"]))}
+    fields = {kind: text} if kind not in group else {}
+    name = group.get(kind, "g")
+    with _refused(case, f"{text!r} as {kind}", InvalidTask):
+        _kit(case).put_new([case.task(name, id=f"{name}_{1:032x}", **fields)])
+    case.equal(counts(case), {}, "what is written of it")
+
+
+@proves("VAL-07")
+def instants_keep_their_order_and_their_microseconds(case: Case) -> None:
+    """To the declared resolution, rounded down; fractions of seconds, too."""
+    worker(case)
+    step = case.capabilities.time_resolution
+    now = case.clock.now()
+    offsets = case.draw(st.lists(st.integers(0, 3 * step), min_size=2, max_size=4))
+    dues = {add(case, due=now - offset): now - offset for offset in offsets}
+    for task_id, due in dues.items():
+        found = get(case, task_id).task.due
+        case.equal(found, due - due % step, f"the due of a task that was put for {due}")
+    order = drained(case)
+    places = [dues[task_id] - dues[task_id] % step for task_id in order]
+    case.equal(places, sorted(places), "the order of the claims")
+    ttl = case.draw(st.sampled_from([0.1, 0.000001, 12.25]))
+    timeout = case.draw(st.sampled_from([None, 1e-06, 0.1]))
+    scheduled = case.draw(st.integers(0, LATEST))
+    task = get(case, add(case, ttl=ttl, timeout=timeout, scheduled=scheduled)).task
+    case.equal((task.ttl, task.timeout), (ttl, timeout), "ttl and timeout")
+    case.equal(task.scheduled, scheduled - scheduled % step, "the tick")
+
+
+_FAR = [0, 1, 2**31 * SECOND - 1, 2**31 * SECOND, 2**32 * SECOND, LATEST - 999_999, LATEST]
+
+
+@proves("VAL-08")
+def instants_from_1970_to_9999_work(case: Case) -> None:
+    """2038 included, in everything that keeps one; earlier and later ones are refused."""
+    worker(case)
+    step = case.capabilities.time_resolution
+    instant = case.draw(st.sampled_from(_FAR) | st.integers(0, LATEST))
+    instant -= instant % step
+    now = case.clock.now()
+    task_id = add(case, due=instant, scheduled=instant)
+    task = get(case, task_id).task
+    case.equal((task.due, task.scheduled), (instant, instant), "due and tick")
+    expected = State.QUEUED if instant <= now else State.WAITING
+    case.equal(state(case, task_id), expected, f"the state of a task due at {instant}")
+    answer = case.backend.claim("w1", {"g": 1})
+    given = [claim.task.id for claim in answer.claims]
+    case.equal(given, [task_id] if instant <= now else [], "what is claimed")
+    case.equal(answer.next_due, instant if instant > now else None, "when to come back")
+    case.backend.pause(["g"], instant)
+    pauses = dict(case.backend.control().pauses)
+    case.equal(pauses, {"g": instant} if instant > now else {}, "the end of a pause")
+    beyond = case.draw(st.sampled_from([-1, -SECOND, -(2**62), LATEST + 1, 2**63, 2**70]))
+    with _refused(case, f"the instant {beyond}", InvalidTask):
+        _kit(case).put_new([case.task("h", due=beyond)])
+    case.equal(ids(case, group="h"), [], "what is written of it")
+
+
+@proves("VAL-09")
+def what_is_not_declared_is_refused(case: Case) -> None:
+    """A transaction of a kind that the backend does not know; and nothing is put."""
+    task = case.task()
+    within = case.draw(st.sampled_from([object(), 1, "a transaction", [], {}]))
+    with _refused(case, f"putting within {type(within).__name__}", Unsupported):
+        case.backend.put([task], within=within)
+    case.equal(find(case, task.id), None, "the task")
+    declared = case.capabilities
+    case.equal(bool(declared.within), declared.transactional_put, "whether `within` is described")
+    case.require(declared.name, "capabilities tell the backend's name")
+    case.require(declared.wakeup in ("push", "poll"), "wakeup is push or poll")
+    case.require(declared.max_batch >= 1, "max_batch is at least 1", found=declared.max_batch)
+    case.require(declared.time_resolution >= 1, "time_resolution is at least 1 µs")
