@@ -7,13 +7,17 @@ demanded in words, too, so that a failure says what went wrong first.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
+from taskkit import Kit, ScheduleEntry
 from taskkit.clock import SECOND
+from taskkit.errors import InvalidInput
 from taskkit.records import Claim, Heartbeat, Outcome, Query, Record, Settlement, WorkerInfo
 from taskkit.task import NOW, Failure, Instant, NewTask, State
 from taskkit_conformance.case import Case
+from taskkit_conformance.plain import PlainHandler
 
 HOUR: Final = 3600 * SECOND
 BOOM: Final = Failure("ValueError", "boom", "Traceback …\nValueError: boom")
@@ -72,9 +76,16 @@ def counts(case: Case) -> dict[tuple[str, State], int]:
 
 
 def later(case: Case, micros: int) -> int:
-    """Move the clock by microseconds, in either direction, and return the new instant."""
-    case.clock.set(case.clock.now() + micros)
+    """Move the clock, in either direction, by microseconds that the store can tell apart."""
+    step = unit(case)
+    steps = -(-abs(micros) // step)
+    case.clock.set(case.clock.now() + (steps * step if micros > 0 else -steps * step))
     return case.clock.now()
+
+
+def unit(case: Case) -> int:
+    """Return the smallest difference between two instants that the store keeps."""
+    return case.capabilities.time_resolution
 
 
 # ---- workers and claims
@@ -114,9 +125,11 @@ def drained(case: Case, want: str = "g", sizes: Collection[int] = (1,)) -> list[
     for turn in range(200):
         got = claimed(case, want, sizes[turn % len(sizes)])
         if not got:
-            return given
+            break
         given += got
-    case.violated("after 200 claims nothing is left to be claimed", found=given[-5:])
+    else:
+        case.violated("after 200 claims nothing is left to be claimed", found=given[-5:])
+    return given
 
 
 def beat(
@@ -162,7 +175,7 @@ def run(case: Case, outcome: Outcome = Outcome.SUCCEED, group: str = "g") -> str
     return claim.task.id
 
 
-def die(case: Case, way: str, group: str = "g", **fields: Any) -> Claim:
+def die(case: Case, way: str, group: str = "g") -> Claim:
     """Let a worker claim the next task and die with it: by ``reclaim``, ``retire`` or ``LOSE``."""
     worker_id = worker(case, "dying", 10 * SECOND)
     claim = claim_one(case, group, worker_id)
@@ -199,8 +212,40 @@ def bring(case: Case, wanted: State, group: str = "g", **fields: Any) -> str:
         elif wanted is State.LOST:
             case.backend.retire(name, lost=True)
     if state(case, task_id) is not wanted:
-        case.violated(f"{case.words(task_id)} can be brought to be {wanted}", found=get(case, task_id))
+        case.violated(
+            f"{case.words(task_id)} can be brought to be {wanted}", found=get(case, task_id)
+        )
     return task_id
+
+
+# ---- above the backend
+
+
+def kit_of(case: Case) -> Kit:
+    """Return a kit on the backend: what it refuses never comes to the store."""
+    return Kit(case.backend, PlainHandler())
+
+
+@contextmanager
+def refused(case: Case, what: str, error: type[Exception] = InvalidInput) -> Iterator[None]:
+    """Demand that what is done within is refused."""
+    case.met()
+    try:
+        yield
+    except error:
+        return
+    case.violated(f"{what} is refused with {error.__name__}", found="accepted")
+
+
+def entry(key: str, schedule: Any, **options: Any) -> ScheduleEntry:
+    """Return an entry whose tasks are named by its key."""
+    return ScheduleEntry(key, schedule, "g", key, b"", **options)
+
+
+def ticks_of(case: Case, key: str | None = None) -> list[int]:
+    """Return the ticks of all tasks of an entry, in order."""
+    records = case.backend.find(Query(name=key), 5000).records
+    return sorted(record.task.scheduled or 0 for record in records)
 
 
 # ---- cost

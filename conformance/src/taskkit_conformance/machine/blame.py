@@ -1,16 +1,15 @@
-"""Which property a wrong answer breaks: the machine compares everything, a report names one thing."""
+"""Which property a wrong answer breaks: the machine compares everything, a report names one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
 
+from taskkit.records import Claims, Heartbeat, Outcome
+from taskkit.task import SUPERSEDED, State
 from taskkit_conformance.model import Job, Step, World, covered
 from taskkit_conformance.model.answers import Beat, Each, Given, in_groups
 from taskkit_conformance.model.claiming import lock_room, owner, room
-
-from taskkit.records import Claims, Heartbeat, Outcome
-from taskkit.task import SUPERSEDED, State
 
 _OF_METHOD: Final = {
     "register": "LEA-09",
@@ -35,9 +34,7 @@ _OF_METHOD: Final = {
 }
 
 
-def answer_blame(
-    name: str, args: Sequence[Any], world: World, expected: Step, found: Any
-) -> str:
+def answer_blame(name: str, args: Sequence[Any], world: World, expected: Step, found: Any) -> str:
     """Return the property that a wrong answer breaks."""
     if name == "claim" and isinstance(found, Claims):
         return _claim_blame(args, world, expected.answer, found)
@@ -199,12 +196,10 @@ _OF_STATE: Final = {
 }
 
 
-def record_blame(
-    name: str, args: Sequence[Any], before: World, job: Job | None, fields: Sequence[str]
-) -> str:
+def record_blame(name: str, args: Sequence[Any], job: Job | None, fields: Sequence[str]) -> str:
     """Return the property that a wrong record breaks."""
     if name == "settle":
-        return _after_settle(args[0], before, job, fields)
+        return _after_settle(args[0], job, fields)
     if job is not None and job.failure is not None and job.failure.type == SUPERSEDED:
         return "UNQ-05"
     if "known" in fields or "state" in fields:
@@ -215,9 +210,7 @@ def record_blame(
     return next((_OF_FIELD[each] for each in fields if each in _OF_FIELD), "INT-03")
 
 
-def _after_settle(
-    settlements: Any, before: World, job: Job | None, fields: Sequence[str]
-) -> str:
+def _after_settle(settlements: Any, job: Job | None, fields: Sequence[str]) -> str:
     if job is not None and job.failure is not None and job.failure.type == SUPERSEDED:
         return "UNQ-05"
     mine = [each for each in settlements if job is None or each.task_id == job.task.id]

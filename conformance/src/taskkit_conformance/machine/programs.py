@@ -15,11 +15,10 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from taskkit_conformance import values
-
 from taskkit.clock import SECOND
 from taskkit.records import Limits, Outcome, Rate
 from taskkit.task import State
+from taskkit_conformance import values
 
 GROUPS: Final = ("a", "a.b", "a.b%", "A", "a_b")
 """Few, so that tasks meet; alike, so that they would be mixed up."""

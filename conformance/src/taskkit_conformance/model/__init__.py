@@ -13,7 +13,7 @@ the second claim of a task is 2. Whoever compares has to translate.
 from __future__ import annotations
 
 from taskkit_conformance.model.answers import Step, differences
-from taskkit_conformance.model.claiming import claim, claimable, covered, first
+from taskkit_conformance.model.claiming import claim, claimable, first
 from taskkit_conformance.model.control import (
     advance_schedule,
     configure,
@@ -34,7 +34,7 @@ from taskkit_conformance.model.operations import (
 from taskkit_conformance.model.queue import put, settle, stands
 from taskkit_conformance.model.reading import count, find, get, wait_done
 from taskkit_conformance.model.workers import heartbeat, reclaim, register, retire, workers
-from taskkit_conformance.model.world import Hold, Job, Worker, World
+from taskkit_conformance.model.world import Hold, Job, Worker, World, covered
 
 __all__ = [
     "Hold", "Job", "Step", "Worker", "World", "advance_schedule", "cancel", "claim", "claimable",

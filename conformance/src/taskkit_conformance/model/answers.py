@@ -12,7 +12,6 @@ from typing import Any
 
 from taskkit.records import Attempt, Claims, Heartbeat, Page, Record
 from taskkit.task import CANCELLED_BY_REQUEST, EXPIRED, SUPERSEDED, WORKER_DIED, Failure
-
 from taskkit_conformance.model.world import Job, World, covered
 
 _OURS = frozenset({CANCELLED_BY_REQUEST, EXPIRED, SUPERSEDED, WORKER_DIED})
@@ -154,7 +153,7 @@ def differences(job: Job | None, found: Record | None, now: int) -> list[str]:
     ``token`` is not among them: the model counts claims instead.
     """
     if job is None or found is None:
-        return [] if job is found else ["known"]
+        return [] if job is None and found is None else ["known"]
     wrong = [
         name
         for name, value in _expected(job, now).items()
@@ -212,8 +211,11 @@ def same_history(expected: Iterable[Attempt], found: Iterable[Attempt]) -> bool:
 
 
 def same_failure(expected: Failure | None, found: Failure | None) -> bool:
-    """Return whether two failures are the same. In what a store says itself the wording is free,
-    but the id of the task that superseded another has to be in it."""
+    """Return whether two failures are the same.
+
+    In what a store says itself the wording is free, but the id of the task that superseded another
+    has to be in it.
+    """
     if expected is None or found is None:
         return expected is found
     if expected.type in _OURS:

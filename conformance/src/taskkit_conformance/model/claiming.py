@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from taskkit.records import Limits
 from taskkit.task import State
-
 from taskkit_conformance.model.answers import Given, Step
 from taskkit_conformance.model.world import SECOND, Job, World, covered, covers
 
@@ -53,11 +52,11 @@ def _met_expired(
     world: World, wants: Mapping[str, int], shut: Collection[str], taken: Mapping[str, object]
 ) -> bool:
     # A claim that is not filled has met whatever could have been given, also what had expired.
-    got = {want: 0 for want in wants}
+    got = dict.fromkeys(wants, 0)
     for group, ids in taken.items():
         got[owner(group, wants) or ""] += len(ids)  # type: ignore[arg-type]
     return any(
-        (want := _served_by(world, job.task.group, wants, shut)) is not None
+        (want := _served_by(job.task.group, wants, shut)) is not None
         and got[want] < wants[want]
         and job.task.due <= world.now
         and lock_room(world, job)
@@ -74,9 +73,7 @@ def owner(group: str, wants: Collection[str]) -> str | None:
     return max((want for want in wants if covers(want, group)), key=len, default=None)
 
 
-def _served_by(
-    world: World, group: str, wants: Mapping[str, int], shut: Collection[str]
-) -> str | None:
+def _served_by(group: str, wants: Mapping[str, int], shut: Collection[str]) -> str | None:
     want = owner(group, wants)
     return None if want is None or wants[want] <= 0 or covered(group, shut) else want
 
@@ -145,7 +142,7 @@ def _serve(
 ) -> dict[Taken, World]:
     """Return what may be given for one want, and the world after each."""
     groups = sorted({job.task.group for job in world.jobs.values()})
-    mine = [group for group in groups if _served_by(world, group, wants, shut) == want]
+    mine = [group for group in groups if _served_by(group, wants, shut) == want]
     open_ends: dict[Taken, World] = {(): world}
     ends: dict[Taken, World] = {}
     for _ in range(most):
@@ -237,7 +234,7 @@ def next_dues(
     }
     for job in world.jobs.values():
         group, due = job.task.group, job.task.due
-        if not job.unclaimed or _served_by(world, group, wants, excluding) is None:
+        if not job.unclaimed or _served_by(group, wants, excluding) is None:
             continue
         pauses = [end for name, end in world.pauses.items() if covers(name, group)]
         opens = max([gate(world, group), *(end or world.now for end in pauses)])

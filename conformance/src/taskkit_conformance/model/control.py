@@ -7,15 +7,12 @@ from dataclasses import replace
 
 from taskkit.records import Control, Limits, ScheduleState
 from taskkit.task import Instant, NewTask
-
 from taskkit_conformance.model.answers import Step
 from taskkit_conformance.model.queue import put
 from taskkit_conformance.model.world import EVERYTHING, World, dropped
 
 
-def pause(
-    world: World, groups: Collection[str] | None, until: Instant | None = None
-) -> list[Step]:
+def pause(world: World, groups: Collection[str] | None, until: Instant | None = None) -> list[Step]:
     """Stop claims in groups."""
     end = None if until is None else world.instant(until)
     pauses = {**world.pauses, **dict.fromkeys(_names(groups), end)}

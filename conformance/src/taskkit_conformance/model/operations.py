@@ -8,7 +8,6 @@ from itertools import combinations, permutations
 
 from taskkit.records import Answered, Attempt, Outcome, Settlement
 from taskkit.task import Instant, NewTask, State
-
 from taskkit_conformance.model.answers import Step
 from taskkit_conformance.model.queue import BY_REQUEST, as_stored
 from taskkit_conformance.model.world import SECOND, Job, World, ended
@@ -105,30 +104,17 @@ def purge(
     older_than: int | None = None,
 ) -> list[Step]:
     """Remove finished tasks; without arguments sweep what has expired, before or after."""
-    if states is None and older_than is None:
-        steps = [
-            step
-            for life in world.lives()
-            for step in _purge(life, limit, lambda job: _over(job) <= life.now)
-        ]
-        return [Step(step.answer, step.after.swept()) for step in steps]
-    return [
-        step
-        for life in world.lives()
-        for step in _purge(
-            life,
-            limit,
-            lambda job: (
-                (states is None or job.state in states)
-                and (older_than is None or (job.done is not None and job.done <= older_than))
-            ),
-        )
-    ]
+    by_ttl = states is None and older_than is None
 
+    def goes(job: Job) -> bool:
+        assert job.done is not None
+        if by_ttl:
+            return job.done + round(job.task.ttl * SECOND) <= world.now
+        in_states = states is None or job.state in states
+        return in_states and (older_than is None or job.done <= older_than)
 
-def _over(job: Job) -> int:
-    assert job.done is not None
-    return job.done + round(job.task.ttl * SECOND)
+    steps = [step for life in world.lives() for step in _purge(life, limit, goes)]
+    return [Step(step.answer, step.after.swept()) for step in steps] if by_ttl else steps
 
 
 def _purge(world: World, limit: int, goes: Callable[[Job], bool]) -> Iterable[Step]:

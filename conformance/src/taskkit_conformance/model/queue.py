@@ -16,7 +16,6 @@ from taskkit.task import (
     State,
     Task,
 )
-
 from taskkit_conformance.model.answers import Each, Full, Step
 from taskkit_conformance.model.world import Job, World, ended
 

@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 from taskkit.records import Count, Query
 from taskkit.task import State
-
 from taskkit_conformance.model.answers import Ids, Records, Step
 from taskkit_conformance.model.world import Job, World, covers
 

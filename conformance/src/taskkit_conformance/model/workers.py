@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import combinations, permutations
 
 from taskkit.records import Reclaimed, WorkerInfo, WorkerRecord
-
 from taskkit_conformance.model.answers import Beat, Step
 from taskkit_conformance.model.queue import give_back, lose
 from taskkit_conformance.model.world import Hold, Job, Worker, World, dropped
@@ -130,13 +129,11 @@ def _reclaim(world: World, limit: int) -> Iterator[Step]:
 
 
 def _removable(world: World, *, reached: bool) -> Iterator[tuple[str, ...]]:
-    """Yield the sets of workers that may be removed: all that are dead and have nothing left, but
-    a call that has reached its limit need not look for more."""
-    dead = [
-        name
-        for name in world.workers
-        if not world.alive(name) and not world.running_of(name)
-    ]
+    """Yield the sets of workers that may be removed: all that are dead and have nothing left.
+
+    A call that has reached its limit need not look for more.
+    """
+    dead = [name for name in world.workers if not world.alive(name) and not world.running_of(name)]
     for count in range(0 if reached else len(dead), len(dead) + 1):
         yield from combinations(dead, count)
 
@@ -172,8 +169,10 @@ def workers(world: World) -> list[Step]:
 def _in_any_order(
     world: World, jobs: list[Job], step: Callable[[World, Job], World]
 ) -> list[World]:
-    """Return the worlds after a step for each job. Only where they want one unique key does the
-    order make a difference; it is the store's choice."""
+    """Return the worlds after a step for each job.
+
+    Only where they want one unique key does the order make a difference; it is the store's choice.
+    """
     keys = [(j.task.group, j.task.unique_key) for j in jobs if j.task.unique_key is not None]
     orders = [tuple(jobs)] if len(keys) == len(set(keys)) else permutations(jobs)
     ends: list[World] = []

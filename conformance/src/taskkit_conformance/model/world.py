@@ -110,8 +110,11 @@ class World:
         return replace(self, now=now, starts=starts)
 
     def moved(self, now: int) -> list[World]:
-        """Return what the world may be after its clock was moved. A pause that was over may be
-        forgotten, and does not come back when the clock steps back before its end."""
+        """Return what the world may be after its clock was moved.
+
+        A pause that was over may be forgotten; then it does not come back when the clock steps back
+        before its end.
+        """
         after = self.at(now)
         over = [name for name in self.pauses if name not in self.paused()]
         if now >= self.now or not over:
@@ -162,8 +165,10 @@ class World:
         return self.having(*(ended(self, job, State.CANCELLED, cause) for job in self.expired()))
 
     def lives(self) -> list[World]:
-        """Return the worlds that a call may find: a store may sweep what expired whenever it likes,
-        as long as it never gives it to a worker."""
+        """Return the worlds that a call may find.
+
+        A store may sweep what expired whenever it likes, as long as no worker is given it.
+        """
         return [self.swept(), self] if self.expired() else [self]
 
     def instant(self, instant: Instant) -> int:
@@ -194,10 +199,12 @@ def covers(group: str, other: str) -> bool:
 
 
 def covered(other: str, by: Iterable[str]) -> bool:
+    """Return whether one of several groups stands for another."""
     return any(covers(group, other) for group in by)
 
 
 def dropped(mapping: Mapping[K, V], *keys: K) -> Mapping[K, V]:
+    """Return a mapping without these keys."""
     return {key: value for key, value in mapping.items() if key not in keys}
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hypothesis import strategies as st
 
-from taskkit import Kit
 from taskkit.clock import SECOND
 from taskkit.errors import InvalidTask, QueueFull
 from taskkit.records import Answered, Limits, Outcome, Settlement
@@ -12,7 +13,6 @@ from taskkit.task import State
 from taskkit_conformance import values
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
-from taskkit_conformance.plain import PlainHandler
 from taskkit_conformance.steps import (
     add,
     beat,
@@ -22,6 +22,7 @@ from taskkit_conformance.steps import (
     find,
     get,
     go_quietly,
+    kit_of,
     later,
     put,
     worker,
@@ -37,7 +38,7 @@ def a_call_with_nothing_in_it_does_nothing(case: Case) -> None:
     task_id = bring(case, case.draw(st.sampled_from(list(State))))
     before = get(case, task_id)
     now = case.clock.now()
-    calls = {
+    calls: dict[str, tuple[Callable[[], object], object]] = {
         "put": (lambda: case.backend.put([]), []),
         "settle": (lambda: case.backend.settle("w1", []), []),
         "get": (lambda: case.backend.get([]), {}),
@@ -135,7 +136,7 @@ def one_invalid_member_rejects_the_whole_call(case: Case) -> None:
     else:
         wrong = [{"priority": 101}, {"name": ""}, {"data": "text"}, {"ttl": float("nan")}]
         bad = case.task(**case.draw(st.sampled_from(wrong)))
-    kit = Kit(case.backend, PlainHandler())
+    kit = kit_of(case)
     try:
         kit.put_new([*good[:place], bad, *good[place:]])
     except (InvalidTask, QueueFull):
@@ -209,8 +210,9 @@ def a_claim_gives_as_many_as_are_asked_and_there(case: Case) -> None:
     worker(case)
     due = case.draw(st.integers(1, 8))
     now = case.clock.now()
-    tasks = [case.task(due=now - 9 + n) for n in range(due)]
-    blocked = [case.task(lock_key="k", due=now - 20, lock_limit=1) for _ in range(3)]
+    step = case.capabilities.time_resolution
+    tasks = [case.task(due=now - (9 - n) * step) for n in range(due)]
+    blocked = [case.task(lock_key="k", due=now - 20 * step, lock_limit=1) for _ in range(3)]
     put(case, *case.draw(st.permutations([*tasks, *blocked, case.task(due=now + SECOND)])))
     [holder] = claimed(case)
     case.require(holder in {task.id for task in blocked}, "the oldest is given first", found=holder)
@@ -232,7 +234,9 @@ def a_claim_of_several_groups_is_filled(case: Case) -> None:
     while left:
         most = case.draw(st.integers(1, max(1, left)))
         given = claimed(case, most=most)
-        case.equal(len(given), most, f"how many of {left} in groups of {sizes} a claim of {most} gives")
+        case.equal(
+            len(given), most, f"how many of {left} in groups of {sizes} a claim of {most} gives"
+        )
         left -= most
     case.equal(claimed(case, most=5), [], "what is given once nothing is left")
 

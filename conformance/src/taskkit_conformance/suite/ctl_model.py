@@ -46,7 +46,9 @@ def pauses_and_stops_reach_every_worker_by_heartbeat(case: Case) -> None:
     workers = [worker(case, "w1"), worker(case, "w2")]
     groups, kind = case.draw(_SOME), case.draw(st.sampled_from(["pause", "stop"]))
     quiet = [beat(case, name) for name in workers]
-    case.equal([(q.paused, q.stopped) for q in quiet], [(frozenset(),) * 2] * 2, "the answer before")
+    case.equal(
+        [(q.paused, q.stopped) for q in quiet], [(frozenset(),) * 2] * 2, "the answer before"
+    )
     getattr(case.backend, kind)(groups)
     for _ in range(2):
         for name in workers:
@@ -113,7 +115,9 @@ def cancelling_an_unclaimed_task_is_immediate_and_final(case: Case) -> None:
         [first] = claimed(case, "h", 2)
         wanted, task_id = State.QUEUED, next(iter(set(ids(case, group="h")) - {first}))
     later(case, case.draw(st.sampled_from([0, SECOND])))
-    case.equal(case.backend.cancel([task_id]), {task_id: Answered.DONE}, f"cancelling a {wanted} one")
+    case.equal(
+        case.backend.cancel([task_id]), {task_id: Answered.DONE}, f"cancelling a {wanted} one"
+    )
     record = get(case, task_id)
     cause = record.failure.type if record.failure else None
     seen = (record.state, cause, record.done, record.attempt)
@@ -190,7 +194,9 @@ def of_cancel_and_settlement_the_first_stands(case: Case) -> None:
         return
     case.backend.cancel([task_id])
     end(case, claim, Outcome.DISCARD)
-    case.equal(find(case, task_id), None, "what a discard leaves of a task that was to be cancelled")
+    case.equal(
+        find(case, task_id), None, "what a discard leaves of a task that was to be cancelled"
+    )
 
 
 @proves("CTL-04")
@@ -201,7 +207,9 @@ def a_request_dies_with_the_attempt_that_it_ended(case: Case) -> None:
     claim = claim_one(case)
     case.backend.cancel([task_id])
     end(case, claim, case.draw(st.sampled_from(_ENDS)))
-    case.equal(case.backend.requeue([task_id], case.clock.now()), {task_id: Answered.DONE}, "requeue")
+    case.equal(
+        case.backend.requeue([task_id], case.clock.now()), {task_id: Answered.DONE}, "requeue"
+    )
     claim = claim_one(case)
     case.equal(beat(case, "w1", claim).cancelled, frozenset(), "what its worker is told then")
     case.equal(settle(case, claim), True, "whether its success stands")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from taskkit.clock import SECOND
-from taskkit.records import Outcome, Settlement
+from taskkit.records import Claim, Outcome, Settlement
 from taskkit.task import FINISHED, State
 from taskkit_conformance import values
 from taskkit_conformance.case import Case
@@ -44,7 +44,7 @@ def a_running_task_is_not_given_again(case: Case) -> None:
     """Not to its worker, not to another one, whatever is claimed and settled beside it."""
     workers = [worker(case, "w1"), worker(case, "w2")]
     put(case, *[case.task() for _ in range(12)])
-    live: dict[str, object] = {}
+    live: dict[str, Claim] = {}
     for _ in range(16):
         name = case.draw(st.sampled_from(workers))
         for claim in case.claim(most=case.draw(st.integers(1, 2)), worker_id=name):
@@ -53,7 +53,7 @@ def a_running_task_is_not_given_again(case: Case) -> None:
             )
             live[claim.task.id] = claim
     for claim in list(live.values())[: case.draw(st.integers(0, 3))]:
-        end(case, claim)  # type: ignore[arg-type]
+        end(case, claim)
     case.equal(drained(case), [], "what is given once all tasks run or are finished")
 
 

@@ -44,8 +44,7 @@ def each_ended_attempt_leaves_its_traces(case: Case) -> None:
             cause = kept[0].failure if kept else None
             if cause is not None:
                 case.equal(cause.type, WORKER_DIED, "the cause of a lost attempt")
-            attempt = (number, began, case.clock.now(), "dying", "lost", cause)
-            expected.append(Attempt(*attempt))
+            expected.append(Attempt(number, began, case.clock.now(), "dying", "lost", cause))
             continue
         claim = claim_one(case, worker_id=name)
         later(case, case.draw(st.integers(0, 3)) * SECOND)
@@ -123,13 +122,16 @@ def tasks_are_found_by_all_their_labels(case: Case) -> None:
     tasks = [case.task(labels=labels) for labels in drawn]
     put(case, *tasks)
     asked = dict(case.draw(st.sampled_from(drawn) | st.dictionaries(key, few, max_size=2)))
-    same = lambda one, two: one == two and isinstance(one, bool) == isinstance(two, bool)  # noqa: E731
     expected = [
         task.id
         for task, labels in zip(tasks, drawn, strict=True)
-        if all(key in labels and same(labels[key], value) for key, value in asked.items())
+        if all(key in labels and _same(labels[key], value) for key, value in asked.items())
     ]
     case.equal(ids(case, labels=asked), sorted(expected), f"what is found by {asked}")
+
+
+def _same(one: object, two: object) -> bool:
+    return one == two and isinstance(one, bool) == isinstance(two, bool)
 
 
 @proves("HIS-03")

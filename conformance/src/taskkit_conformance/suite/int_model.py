@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -158,12 +159,12 @@ def reading_changes_nothing(case: Case) -> None:
     case.backend.configure("g1", Limits(max_running=1))
     later(case, SECOND)
     task_ids = ids(case)
-    reads = {
+    reads: dict[str, Callable[[], object]] = {
         "get": lambda: case.backend.get(task_ids),
         "find": lambda: case.backend.find(Query(), 100),
-        "count": lambda: case.backend.count(),
-        "workers": lambda: case.backend.workers(),
-        "control": lambda: case.backend.control(),
+        "count": case.backend.count,
+        "workers": case.backend.workers,
+        "control": case.backend.control,
         "load_schedule": lambda: case.backend.load_schedule("s"),
     }
     before = {name: read() for name, read in reads.items()}
@@ -233,7 +234,7 @@ def pages_show_what_does_not_change_once(case: Case) -> None:
 
 @proves("INT-08")
 def clear_leaves_nothing(case: Case) -> None:
-    """No task, worker, schedule, pause, limit, key, lock, rate; and a later life is not hindered."""
+    """No task, worker, schedule, pause, limit, key, lock; and a later life is not hindered."""
     worker(case)
     for number, wanted in enumerate(case.draw(_STATES)):
         bring(case, wanted, f"g{number}", unique_key="k", lock_key="k")

@@ -21,6 +21,7 @@ from taskkit_conformance.steps import (
     get,
     later,
     state,
+    unit,
     worker,
 )
 
@@ -32,8 +33,9 @@ def a_task_is_queued_again_until_it_was_lost_too_often(case: Case) -> None:
     """Three times by default; retries and releases in between neither count nor forgive."""
     most = case.draw(st.sampled_from([None, 1, 2, 4]))
     fields = {} if most is None else {"max_lost": most}
-    task_id = add(case, due=case.clock.now() - 1, **fields)
+    task_id = add(case, due=case.clock.now() - unit(case), **fields)
     most = most or 3
+    record = get(case, task_id)
     for losses in range(1, most + 1):
         if case.draw(st.booleans()):
             worker(case)
@@ -97,7 +99,7 @@ def a_lost_task_can_be_requeued_and_deleted(case: Case) -> None:
 @proves("LST-04")
 def giving_back_counts_neither_attempt_nor_loss(case: Case) -> None:
     """By release and by retiring in good order, as often as it happens."""
-    due = case.clock.now() - case.draw(st.integers(0, 9))
+    due = case.clock.now() - case.draw(st.integers(0, 9)) * unit(case)
     task_id = add(case, due=due, max_lost=1)
     for _ in range(case.draw(st.integers(1, 3))):
         worker(case)
@@ -118,9 +120,9 @@ def a_release_may_name_a_due(case: Case) -> None:
     """Then it is claimable from that instant on."""
     worker(case)
     task_id = add(case)
-    due = case.clock.now() + case.draw(st.sampled_from([1, SECOND, HOUR // 2]))
+    due = case.clock.now() + case.draw(st.sampled_from([unit(case), SECOND, HOUR // 2]))
     end(case, claim_one(case), Outcome.RELEASE, due=due)
-    case.clock.set(due - case.capabilities.time_resolution)
+    case.clock.set(due - unit(case))
     case.equal(claimed(case), [], "what is claimed one step before the due of the release")
     case.clock.set(due)
     case.equal(claimed(case), [task_id], "what is claimed at the due of the release")

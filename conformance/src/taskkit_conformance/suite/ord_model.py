@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from taskkit.clock import SECOND
@@ -23,6 +25,7 @@ from taskkit_conformance.steps import (
     later,
     put,
     state,
+    unit,
     worker,
 )
 
@@ -30,7 +33,7 @@ _SIZES = st.lists(st.integers(1, 4), min_size=1, max_size=3)
 _AHEAD = st.sampled_from([1, 2, 1000, SECOND, 60 * SECOND, 3000 * SECOND])
 
 
-def _place(task):
+def _place(task: Any) -> tuple[int, Any, str]:
     return (-task.priority, task.due, task.id)
 
 
@@ -38,7 +41,7 @@ def _place(task):
 def claims_follow_priority_due_and_id(case: Case) -> None:
     """Whatever the order of the puts and the sizes of the claims."""
     worker(case)
-    now, step = case.clock.now(), case.capabilities.time_resolution
+    now, step = case.clock.now(), unit(case)
     dues = case.draw(st.permutations(range(5)))
     priorities = case.draw(st.lists(st.sampled_from([0, 0, 1, -1]), min_size=5, max_size=5))
     tasks = [
@@ -56,12 +59,12 @@ def claims_follow_priority_due_and_id(case: Case) -> None:
 def nothing_is_claimed_before_its_due(case: Case) -> None:
     """Not when it is put, and not one step before it."""
     worker(case)
-    ahead = max(case.draw(_AHEAD), case.capabilities.time_resolution)
+    ahead = max(case.draw(_AHEAD), unit(case))
     due = case.clock.now() + ahead
     given = After(ahead) if case.draw(st.booleans()) else due
     task_id = add(case, due=given, priority=case.draw(values.priorities()))
     case.equal(claimed(case), [], f"what is claimed {ahead} µs before its due")
-    case.clock.set(due - case.capabilities.time_resolution)
+    case.clock.set(due - unit(case))
     case.equal(claimed(case), [], "what is claimed one step before its due")
     case.equal(state(case, task_id), State.WAITING, "the state one step before its due")
 
@@ -71,6 +74,7 @@ def a_task_is_claimable_at_its_due(case: Case) -> None:
     """Put when it is due, or waited for."""
     worker(case)
     ahead = case.draw(st.just(0) | _AHEAD)
+    ahead = ahead and max(ahead, unit(case))
     waiting = [add(case, due=case.clock.now() + ahead) for _ in range(case.draw(st.integers(1, 3)))]
     if ahead and case.draw(st.booleans()):
         case.equal(claimed(case), [], "what is claimed before its due")
@@ -98,7 +102,9 @@ def a_claim_keeps_to_its_group(case: Case) -> None:
     worker(case)
     mine, other = case.draw(values.alike())
     own, foreign = add(case, mine), add(case, other)
-    case.equal(claimed(case, other, 5), [foreign], f"what a claim of {other!r} gives beside {mine!r}")
+    case.equal(
+        claimed(case, other, 5), [foreign], f"what a claim of {other!r} gives beside {mine!r}"
+    )
     case.equal(claimed(case, mine, 5), [own], f"what a claim of {mine!r} gives")
 
 
@@ -128,11 +134,12 @@ def a_retried_task_takes_its_place_by_its_new_due(case: Case) -> None:
     """Before, between or behind the others."""
     worker(case)
     now = case.clock.now()
-    moved = add(case, due=now - 100)
+    step = unit(case)
+    moved = add(case, due=now - 100 * step)
     claim = claim_one(case)
-    others = [case.task(due=now - due) for due in (50, 30, 10)]
+    others = [case.task(due=now - due * step) for due in (50, 30, 10)]
     put(case, *others)
-    due = now - case.draw(st.sampled_from([200, 60, 40, 20, 0]))
+    due = now - case.draw(st.sampled_from([200, 60, 40, 20, 0])) * step
     end(case, claim, Outcome.RETRY, due=due)
     places = sorted([*((task.due, task.id) for task in others), (due, moved)])
     case.equal(drained(case), [task_id for _, task_id in places], "the order after a retry")
@@ -143,11 +150,12 @@ def a_reclaimed_task_keeps_its_place(case: Case) -> None:
     """However its worker died."""
     worker(case)
     now = case.clock.now()
-    first = add(case, due=now - case.draw(st.sampled_from([60, 40, 31])))
+    step = unit(case)
+    first = add(case, due=now - case.draw(st.sampled_from([60, 40, 31])) * step)
     claim = die(case, case.draw(st.sampled_from(DEATHS)))
     case.equal(get(case, first).task.due, claim.task.due, "the due of a reclaimed task")
-    before = add(case, due=now - 70)
-    behind = add(case, due=now - 30)
+    before = add(case, due=now - 70 * step)
+    behind = add(case, due=now - 30 * step)
     case.equal(drained(case), [before, first, behind], "the order after a reclaim")
 
 

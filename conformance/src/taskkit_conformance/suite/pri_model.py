@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from taskkit import Kit
 from taskkit.clock import SECOND
 from taskkit.errors import InvalidTask
 from taskkit.limits import MAX_PRIORITY, MIN_PRIORITY
 from taskkit_conformance import values
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
-from taskkit_conformance.plain import PlainHandler
-from taskkit_conformance.steps import add, claimed, drained, find, get, put, worker
+from taskkit_conformance.steps import add, claimed, drained, find, get, kit_of, put, worker
 
 
 @proves("PRI-01")
@@ -44,7 +42,7 @@ def priorities_within_the_range_are_kept_and_others_refused(case: Case) -> None:
     )
     task = case.task(priority=outside)
     try:
-        Kit(case.backend, PlainHandler()).put_new([task])
+        kit_of(case).put_new([task])
     except InvalidTask:
         case.equal(find(case, task.id), None, "what is stored of a refused task")
     else:
@@ -57,7 +55,9 @@ def priority_never_beats_due(case: Case) -> None:
     worker(case)
     ahead = case.draw(st.sampled_from([1, 1000, SECOND, 1000 * SECOND]))
     ahead = max(ahead, case.capabilities.time_resolution)
-    low, high = sorted(case.draw(st.lists(values.priorities(), min_size=2, max_size=2, unique=True)))
+    low, high = sorted(
+        case.draw(st.lists(values.priorities(), min_size=2, max_size=2, unique=True))
+    )
     urgent = add(case, priority=high, due=case.clock.now() + ahead)
     due = add(case, priority=low)
     case.equal(claimed(case, most=5), [due], f"what is claimed {ahead} µs before the urgent one")

@@ -36,16 +36,20 @@ def _pages(case: Case, query: Query, limit: int) -> list[str]:
         found += [record.task.id for record in page.records]
         after = page.next
         if after is None:
-            return found
+            break
         case.require(page.records, "a page that is not the last one has tasks", found=page)
-    case.violated("the pages come to an end", found=found[-5:])
+    else:
+        case.violated("the pages come to an end", found=found[-5:])
+    return found
 
 
 @proves("QRY-01", "INT-06")
 def counts_are_exact(case: Case) -> None:
     """For every group and state, with the oldest due, in order; as a search finds it."""
     worker(case)
-    names = case.draw(st.lists(st.sampled_from(["b", "B", "a", "b.x", "é"]), min_size=1, max_size=4))
+    names = case.draw(
+        st.lists(st.sampled_from(["b", "B", "a", "b.x", "é"]), min_size=1, max_size=4)
+    )
     now = case.clock.now()
     for group in names:
         add(case, group, due=now + case.draw(st.integers(-3, 3)) * SECOND)
@@ -72,7 +76,10 @@ def counts_follow_every_step_of_a_task(case: Case) -> None:
     """Waiting and queued are told apart by the clock."""
     worker(case)
     due = case.clock.now() + SECOND
-    only = lambda: [(c.state, c.count, c.oldest_due) for c in case.backend.count()]  # noqa: E731
+
+    def only() -> list[tuple[State, int, int | None]]:
+        return [(each.state, each.count, each.oldest_due) for each in case.backend.count()]
+
     task_id = add(case, due=due)
     beside = case.draw(st.integers(0, 2))
     put(case, *[case.task(due=due) for _ in range(beside)])
@@ -106,7 +113,7 @@ def pages_visit_every_match_once_by_id(case: Case) -> None:
     query, matches = case.draw(
         st.sampled_from(
             [
-                (Query(), lambda task: True),
+                (Query(), lambda _task: True),
                 (Query(name="n"), lambda task: task.name == "n"),
                 (Query(group="a"), lambda task: task.group == "a"),
                 (Query(group="a", subgroups=True), lambda task: task.group in ("a", "a.b")),

@@ -26,6 +26,7 @@ from taskkit_conformance.steps import (
     put,
     run,
     settle,
+    unit,
     worker,
 )
 
@@ -77,10 +78,11 @@ def unknown_unfinished_failed_and_succeeded_differ(case: Case) -> None:
         record = found[task_ids[wanted]]
         seen = record and (record.result, record.failure, record.done)
         case.equal(seen, (None, None, None), f"result, failure and end of a {wanted} task")
-    seen = found[good] and (found[good].result, found[good].failure)
-    case.equal(seen, (result, None), "result and failure of one that succeeded")
-    seen = found[bad] and (found[bad].result, found[bad].failure)
-    case.equal(seen, (None, failure), "result and failure of one that failed")
+    one, two = found[good], found[bad]
+    outcome = one and (one.result, one.failure)
+    case.equal(outcome, (result, None), "result and failure of one that succeeded")
+    outcome = two and (two.result, two.failure)
+    case.equal(outcome, (None, failure), "result and failure of one that failed")
     over = {wanted: case.backend.wait_done(task_ids[wanted], 0) for wanted in State}
     case.equal(over, {wanted: wanted in FINISHED for wanted in State}, "which are over")
     case.equal(case.backend.wait_done(nobody, 0), True, "whether an unknown id is over")
@@ -141,7 +143,7 @@ def purge_by_age_is_exact(case: Case) -> None:
         task_id = run(case, outcome)
         done[task_id] = (case.clock.now(), get(case, task_id).state)
     case.equal(case.backend.purge(older_than=0), 0, "what is purged up to the instant 0")
-    age = case.draw(values.around([at for at, _ in done.values()], case.capabilities.time_resolution))
+    age = case.draw(values.around([at for at, _ in done.values()], unit(case)))
     states = case.draw(st.sampled_from([None, (State.SUCCEEDED,), (State.FAILED, State.CANCELLED)]))
     goes = [
         task_id
@@ -172,12 +174,12 @@ def a_finished_task_is_kept_for_its_ttl(case: Case) -> None:
     """One step before its end it is there; from its end on it can go."""
     ttl = case.draw(st.sampled_from([0.0, 0.5, 10.5, 0.000001]) | values.seconds())
     micros = round(ttl * SECOND)
-    micros -= micros % case.capabilities.time_resolution
+    micros -= micros % unit(case)
     wanted = case.draw(st.sampled_from(sorted(FINISHED)))
     task_id = bring(case, wanted, ttl=micros / SECOND)
     done = case.clock.now()
     if micros:
-        case.clock.set(done + micros - case.capabilities.time_resolution)
+        case.clock.set(done + micros - unit(case))
         case.equal(case.backend.purge(), 0, "what is purged one step before the end of the ttl")
     case.clock.set(done + micros + case.draw(st.sampled_from([0, 0, SECOND])))
     case.equal(case.backend.purge(0), 0, "what a purge of at most 0 takes")
@@ -226,7 +228,7 @@ def reading_a_result_changes_nothing(case: Case) -> None:
 def a_recorded_task_is_complete(case: Case) -> None:
     """It has an outcome from its beginning, and never enters a queue."""
     later(case, SECOND)
-    began = case.clock.now() - case.draw(st.integers(0, SECOND // 1000)) * 1000
+    began = case.clock.now() - case.draw(st.integers(0, 1000)) * unit(case)
     data, result = case.draw(values.blobs()), case.draw(values.blobs())
     labels = case.draw(values.labels())
     task = case.task(data=data, labels=labels, due=0, ttl=5.0, unique_key="k")

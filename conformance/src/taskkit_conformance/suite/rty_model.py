@@ -25,6 +25,7 @@ from taskkit_conformance.steps import (
     later,
     settle,
     state,
+    unit,
     worker,
 )
 
@@ -40,6 +41,7 @@ def a_retry_leads_from_running_to_the_queue(case: Case) -> None:
     claim = claim_one(case)
     case.equal(ids(case, states=[State.RUNNING]), [task_id], "what runs before the retry")
     later_by = case.draw(st.just(0) | _DELAYS)
+    later_by = later_by and max(later_by, unit(case))
     end(case, claim, Outcome.RETRY, due=After(later_by))
     expected = State.WAITING if later_by else State.QUEUED
     case.equal(state(case, task_id), expected, "the state after the retry")
@@ -73,7 +75,7 @@ def a_retry_keeps_everything_but_due_and_counts_itself(case: Case) -> None:
         later(case, SECOND)
         claim = claim_one(case)
         case.equal(claim.task, task, f"the task of claim {count}")
-        due = case.clock.now() + case.draw(st.sampled_from([0, -1, 1]))
+        due = case.clock.now() + case.draw(st.sampled_from([0, -1, 1])) * unit(case)
         end(case, claim, Outcome.RETRY, due=due)
         task = replace(task, due=due, retry_count=count)
         case.equal(get(case, task_id).task, task, f"the task after retry {count}")
@@ -101,6 +103,7 @@ def a_retry_is_claimable_from_its_due_on(case: Case) -> None:
     worker(case)
     task_id = add(case)
     delay = case.draw(st.just(0) | _DELAYS)
+    delay = delay and max(delay, unit(case))
     due = case.clock.now() + delay
     given = After(delay) if case.draw(st.booleans()) else due
     end(case, claim_one(case), Outcome.RETRY, due=given)
@@ -108,7 +111,7 @@ def a_retry_is_claimable_from_its_due_on(case: Case) -> None:
         answer = case.backend.claim("w1", {"g": 1})
         seen = (list(answer.claims), answer.next_due)
         case.equal(seen, ([], due), "what a claim before the due gives, and when to come back")
-        case.clock.set(due - case.capabilities.time_resolution)
+        case.clock.set(due - unit(case))
         case.equal(claimed(case), [], "what is claimed one step before the due of the retry")
     case.clock.set(due)
     case.equal(claimed(case), [task_id], "what is claimed at the due of the retry")
@@ -119,7 +122,7 @@ def a_retry_now_or_in_the_past_is_accepted(case: Case) -> None:
     """And kept as it was given."""
     worker(case)
     task_id = add(case)
-    back = case.draw(st.sampled_from([0, 1, SECOND, 10 * HOUR]))
+    back = case.draw(st.sampled_from([0, unit(case), SECOND, 10 * HOUR]))
     due = case.clock.now() - back
     given = After(-back) if case.draw(st.booleans()) else due
     case.equal(

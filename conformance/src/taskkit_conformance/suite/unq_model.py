@@ -43,7 +43,9 @@ def a_second_task_with_the_key_is_not_put(case: Case) -> None:
     now = case.clock.now()
     first = case.task(unique_key=key, due=now + case.draw(st.sampled_from([0, -SECOND, HOUR])))
     rest = [
-        case.task(unique_key=key, data=b"other", priority=9, due=now, unique_scope=case.draw(_SCOPES))
+        case.task(
+            unique_key=key, data=b"other", priority=9, due=now, unique_scope=case.draw(_SCOPES)
+        )
         for _ in range(case.draw(st.integers(1, 2)))
     ]
     free = case.task()
