@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from taskkit_conformance.history import NEVER, Operation, Words
 
-_FREEING: Final = frozenset({"reclaim", "retire", "beat", "register", "requeue"})
+_FREEING: Final = frozenset({"reclaim", "retire", "beat"})
 """Operations that may take a claim away without naming it."""
 _GIVING_BACK: Final = frozenset({"retry", "release", "lose"})
 
@@ -277,7 +277,6 @@ def inversions(
         groups: The group of each of these tasks.
     """
     by_task = _by_task(operations)
-    wide = [operation for operation in operations if operation.kind in _FREEING]
     found: Findings = []
     for claim in operations:
         if claim.kind != "claim" or claim.ending != "ok" or not claim.answer["alive"]:
@@ -290,7 +289,7 @@ def inversions(
             same = [one for one in taken if groups.get(one) == group]
             behind = [one for one in same if rank(one) > rank(task_id)]
             spare = len(same) < claim.arguments["wants"][group]
-            if (behind or spare) and _lay_still(task_id, claim, touching, wide):
+            if (behind or spare) and _lay_still(claim, task_id, touching):
                 what = f"took {behind[0]} behind it" if behind else "took fewer than it wanted"
                 found.append(
                     Finding(f"expected the claim not to pass over {task_id}; it {what}", (claim,))
@@ -298,12 +297,13 @@ def inversions(
     return found
 
 
-def _lay_still(
-    task_id: str, claim: Operation, touching: Iterable[Operation], wide: Iterable[Operation]
-) -> bool:
-    """Return whether a task was certainly claimable during all of a claim."""
+def _lay_still(claim: Operation, task_id: str, touching: Iterable[Operation]) -> bool:
+    """Return whether a task was certainly claimable during all of a claim.
+
+    What ends claims without naming them does nothing to a task that lies in the queue.
+    """
     before: list[Operation] = []
-    for operation in (*touching, *wide):
+    for operation in touching:
         if operation is claim or operation.kind == "get":
             continue
         if operation.before(claim):

@@ -23,7 +23,7 @@ _FOREIGN: Final = tuple(
         f"{Path(folder).resolve()}/"
         for folder in (
             *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-            Path(taskkit.__file__).parent,
+            Path(str(taskkit.__file__)).parent,
             Path(__file__).parent,
         )
     }

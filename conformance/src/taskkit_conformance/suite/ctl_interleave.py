@@ -25,8 +25,8 @@ def cancelled_before_claimed(stage: Stage) -> None:
     stage.require(answer in ("done", "requested"), f"expected to be able to cancel, found {answer}")
     stage.require(
         len(claims) == (0 if answer == "done" else 1),
-        f"the cancel answered {answer}: expected {'no claim' if answer == 'done' else 'one claim'}, "
-        f"found {len(claims)}",
+        f"the cancel answered {answer}: expected {'no' if answer == 'done' else 'one'} claim, found "
+        f"{len(claims)}",
     )
     found = stage.seen(task_id)[task_id]
     expected = ("cancelled", False) if answer == "done" else ("running", True)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from hypothesis import strategies as st
-
-from taskkit.clock import SECOND
 from taskkit.records import Outcome
 from taskkit_conformance.accounting import automaton, shrinking_tokens
 from taskkit_conformance.actors import Step, claim, settle

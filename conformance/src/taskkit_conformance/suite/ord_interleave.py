@@ -28,16 +28,15 @@ def _rank(task: NewTask) -> tuple[int, int, str]:
 
 def nothing_is_passed_over(stage: Stage) -> None:
     """Claims, puts and releases overlap; a task that lies still is not overtaken."""
-    tasks = _mixed(stage, stage.some(2, 4))
-    early = stage.some(1, len(tasks))
-    stage.do(put(*tasks[:early]))
+    tasks = _mixed(stage, stage.some(3, 5))
+    later = stage.some(0, 2)
+    stage.do(put(*tasks[later:]))
     stage.workers("w1", "w2")
-    if tasks[early:]:
-        stage.actor(*[put(task) for task in tasks[early:]])
-    steps = [claim("w1"), claim("w1", 2), settle("w1", Outcome.RELEASE, due=None)]
-    for _ in range(stage.several(3) - 1):
-        stage.actor(*stage.draw(st.lists(st.sampled_from(steps), min_size=1, max_size=4)))
-    stage.actor(claim("w2", stage.some(1, 2)), claim("w2"))
+    stage.actor(claim("w1"), claim("w1", stage.some(1, 2)))
+    steps = [claim("w2"), claim("w2"), settle("w2", Outcome.RELEASE, due=None)]
+    stage.actor(*stage.draw(st.lists(st.sampled_from(steps), min_size=1, max_size=3)))
+    if later:
+        stage.actor(*[put(task) for task in tasks[:later]])
     stage.play()
     ranks = {task.id: _rank(task) for task in tasks}
     stage.none(inversions(stage.story, ranks.__getitem__, dict.fromkeys(ranks, "g")))
