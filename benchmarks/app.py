@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from taskkit import Kit, TaskRegistry
+from taskkit import Kit, TaskRegistry, current_task
 
 tasks = TaskRegistry()
 
@@ -23,6 +23,18 @@ def io() -> list[float]:
     began = time.time()
     time.sleep(0.2)
     return [began, time.time()]
+
+
+@tasks.task(group="bench", name="noted")
+def noted(number: int) -> None:
+    """Work for half a second; notes the start and the end, and the worker's pid."""
+    # A task that was lost once runs in a child of its own, whose worker is not its parent.
+    worker = int(current_task().worker_id.rsplit("-", 2)[1])
+    with open(os.environ["NOTES"], "a") as file:  # noqa: PTH123 - one write, appended whole
+        file.write(f"start {number} {worker} {time.time()}\n")
+    time.sleep(0.5)
+    with open(os.environ["NOTES"], "a") as file:  # noqa: PTH123
+        file.write(f"end {number} {worker} {time.time()}\n")
 
 
 kit = Kit.connect(os.environ.get("TASKKIT_URL", "memory://bench"), tasks)

@@ -11,7 +11,7 @@ import logging
 import selectors
 import socket
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -29,6 +29,8 @@ _log = logging.getLogger("taskkit.supervisor")
 
 MAX_FAILED_STARTS: Final = 5
 """Starts in a row that may fail at one place before all is given up."""
+MAX_PARDONS: Final = 20
+"""Deaths of its worker that are not counted against a task that runs in a child of its own."""
 _ERRAND: Final = 3.0
 """Seconds for which retiring a dead worker may hold up the end."""
 _ASK_EVERY: Final = 1.0
@@ -72,6 +74,7 @@ class Crew:
         self._ringer.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._bell, selectors.EVENT_READ)
+        self._pardons: Counter[str] = Counter()
         self._roster = Roster(payload, self._selector, fork=fork)
 
     # ---- for other threads and signal handlers
@@ -203,7 +206,7 @@ class Crew:
 
     def _mourn(self, process: Incarnation, status: int | None, innocent: bool, now: float) -> None:
         if process.ending is None and process.worker_id is not None:
-            self._retire(process)
+            self._retire(process, process.worker_id)
         place = process.place
         if place is None:
             return
@@ -219,13 +222,21 @@ class Crew:
             if place.current is None:
                 self._refill(place, process, innocent, now)
 
-    def _retire(self, process: Incarnation) -> None:
+    def _retire(self, process: Incarnation, worker_id: str) -> None:
         if self._force is Force.KILL:
             return
         packed = self._places[0].settings if process.place is None else process.place.settings
-        errand = self._roster.launch(packed, None, process.worker_id)
+        errand = self._roster.launch_errand(packed, worker_id, self._suspects(process))
         if self._force:
             self._roster.limit(errand, _ERRAND)
+
+    def _suspects(self, process: Incarnation) -> frozenset[str]:
+        # A task in a child of its own did not kill its worker, but not for ever: one may kill its
+        # parent.
+        self._pardons.update(process.isolated)
+        return frozenset(
+            task_id for task_id in process.isolated if self._pardons[task_id] > MAX_PARDONS
+        )
 
     def _refill(self, place: Place, process: Incarnation, innocent: bool, now: float) -> None:
         if self._force or place.given_up or process.ending in _FINAL:

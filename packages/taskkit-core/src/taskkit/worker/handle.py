@@ -26,6 +26,8 @@ class Incarnation:
     pid: int | None = None
     worker_id: str | None = None
     """None until it is about to register."""
+    isolated: set[str] = field(default_factory=set)
+    """Tasks that it runs in children of their own."""
     registered: float | None = None
     """Since when it claims (monotonic)."""
     ending: Ending | None = None

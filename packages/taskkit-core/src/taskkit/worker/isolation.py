@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from subprocess import Popen, TimeoutExpired
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from taskkit.clock import SECOND
 from taskkit.errors import InvalidSetting
@@ -38,6 +38,9 @@ REAP_TIMEOUT: Final = 5.0
 
 START_AGAIN: Final = After(5 * SECOND)
 """When a task is offered again for which this host could not start a process."""
+
+OnIsolated: TypeAlias = Callable[[str, bool], object]
+"""Told the id of a task that runs in a child, and whether that is over."""
 
 _log = logging.getLogger("taskkit.worker.isolation")
 
@@ -78,7 +81,9 @@ class Isolation:
         execution: Execution,
         report: Callable[[str, bytes], object],
         nursery: Nursery | None = None,
+        on_isolated: OnIsolated | None = None,
     ) -> None:
+        self._on_isolated = on_isolated or (lambda *_: None)
         self._handler = handler
         self._settings = settings
         self._execution = execution
@@ -128,11 +133,13 @@ class Isolation:
         context.relay = child.interrupt
         if context.interrupted is not None:
             child.interrupt(context.interrupted, context.abandoned)
+        self._on_isolated(claim.task.id, False)
         try:
             while isinstance(message := child.line.wait(), Progress):
                 self._report(claim.task.id, message.value)
         finally:
             status = child.end()
+            self._on_isolated(claim.task.id, True)
         if isinstance(message, Settlement):
             return message
         if context.interrupted is not None:

@@ -44,6 +44,8 @@ class Order:
     """Packed ``WorkerSettings`` or ``PartialSettings``, which may name the user's classes."""
     lost: str | None = None
     """A worker that is known to be dead: do nothing but retire it."""
+    suspects: frozenset[str] = frozenset()
+    """With ``lost``: tasks that ran in children of their own and are blamed all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,14 @@ class Named:
     """The id under which the worker is about to register: should it die, this is to be retired."""
 
     worker_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """A claim runs in a child process of its own, or does so no longer."""
+
+    task_id: str
+    over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +161,6 @@ class Refreshed:
     """Processes ordered from now on run the code as it is now."""
 
 
-WorkerMessage: TypeAlias = Named | Registered | StartFailed | Leaving | Goodbye
+WorkerMessage: TypeAlias = Named | Registered | Isolated | StartFailed | Leaving | Goodbye
 LauncherEvent: TypeAlias = Ready | Unsafe | LoadFailed | Started | Exited
 SourceEvent: TypeAlias = Started | Exited | Dropped | LoadFailed | Refreshed

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from taskkit.hooks import Hooks
     from taskkit.records import Claim, Settlement, WorkerInfo
     from taskkit.settings import WorkerSettings
-    from taskkit.worker.isolation import Isolation
+    from taskkit.worker.isolation import Isolation, OnIsolated
     from taskkit.worker.nursery import Nursery
     from taskkit.worker.services import Services
 
@@ -46,6 +46,7 @@ class Parts:
         on_stopped: Called when no group is left to serve.
         on_dry: See ``Claimer``.
         nursery: See ``WorkerRuntime``.
+        on_isolated: See ``WorkerRuntime``.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class Parts:
         on_stopped: Callable[[], object],
         on_dry: Callable[[], float] | None,
         nursery: Nursery | None,
+        on_isolated: OnIsolated | None,
     ) -> None:
         self._nursery = nursery
+        self._on_isolated = on_isolated
         self._backend = backend
         self._handler = handler
         self._settings = settings
@@ -177,5 +180,6 @@ class Parts:
                 self.execution,
                 self.ledger.progress.__setitem__,
                 self._nursery,
+                self._on_isolated,
             )
         return self._isolation.run(claim, context)

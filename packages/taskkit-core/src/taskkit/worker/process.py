@@ -15,16 +15,20 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from taskkit.clock import monotonic, sleep
 from taskkit.errors import BackendError, TaskkitError
+from taskkit.records import Outcome, Query, Settlement
+from taskkit.task import State
 from taskkit.worker.launch import ignore_terminal, load, settle_in, unpack, why
 from taskkit.worker.line import Line
 from taskkit.worker.messages import (
     Ending,
     Force,
     Goodbye,
+    Isolated,
     Leaving,
     Named,
     Order,
@@ -79,7 +83,7 @@ def obey(kit: Kit, order: Order, line: Line, nursery: Nursery | None = None) -> 
     """
     ignore_terminal()
     if order.lost is not None:
-        return _retire(kit, order.lost, kit.lease)
+        return _retire(kit, order.lost, order.suspects)
     try:
         told: WorkerSettings | PartialSettings = unpack(order.settings)
         settings = told.complete(kit) if isinstance(told, PartialSettings) else told
@@ -94,12 +98,13 @@ def obey(kit: Kit, order: Order, line: Line, nursery: Nursery | None = None) -> 
     return status
 
 
-def _retire(kit: Kit, worker_id: str, lease: float) -> int:
+def _retire(kit: Kit, worker_id: str, suspects: Collection[str]) -> int:
     """Requeue what a dead worker ran; after a lease the others do it anyway."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    deadline = monotonic() + lease
+    deadline = monotonic() + kit.lease
     while True:
         try:
+            _pardon(kit, worker_id, suspects)
             tasks = kit.backend.retire(worker_id, lost=True)
         except BackendError:
             if monotonic() >= deadline:
@@ -108,6 +113,27 @@ def _retire(kit: Kit, worker_id: str, lease: float) -> int:
         else:
             _log.info("retired worker %s, which died with %d tasks", worker_id, tasks)
             return 0
+
+
+def _pardon(kit: Kit, worker_id: str, suspects: Collection[str]) -> None:
+    """Release the tasks that were lost before: they were to run in children of their own.
+
+    So they did not kill this worker, and three kills from outside do not make them poison. After
+    this, retiring the worker counts a loss only for those that ran beside each other in it.
+    """
+    running, after = Query(states={State.RUNNING}), None
+    while True:
+        page = kit.backend.find(running, 1000, after)
+        innocent = [
+            Settlement(record.task.id, record.token, Outcome.RELEASE, due=None)
+            for record in page.records
+            if record.worker_id == worker_id and record.losses and record.task.id not in suspects
+        ]
+        if innocent:
+            kit.backend.settle(worker_id, innocent)
+        after = page.next
+        if after is None:
+            return
 
 
 class _Worker:
@@ -151,7 +177,12 @@ class _Worker:
 
         kit = self._kit
         runtime = WorkerRuntime(
-            kit.backend, kit.handler, kit.hooks, self._settings, nursery=self._nursery
+            kit.backend,
+            kit.handler,
+            kit.hooks,
+            self._settings,
+            nursery=self._nursery,
+            on_isolated=lambda *claim: self._line.send(Isolated(*claim)),
         )
         self._line.send(Named(runtime.worker_id))
         runtime.start()

@@ -20,6 +20,7 @@ from taskkit.worker.messages import (
     Exited,
     Force,
     Goodbye,
+    Isolated,
     Leaving,
     LoadFailed,
     Named,
@@ -90,14 +91,21 @@ class Roster:
         """Return all processes that are not known to be dead."""
         return list(self._alive.values())
 
-    def launch(self, settings: bytes, place: Place | None, lost: str | None = None) -> Incarnation:
-        """Order a process: a worker for a place, or one that retires a lost worker."""
+    def launch(self, settings: bytes, place: Place) -> Incarnation:
+        """Order a worker for a place."""
         self._orders += 1
+        return self._launch(Order(self._orders, place.index, settings), place)
+
+    def launch_errand(self, settings: bytes, lost: str, suspects: frozenset[str]) -> Incarnation:
+        """Order a process that retires a lost worker."""
+        self._orders += 1
+        return self._launch(Order(self._orders, -1, settings, lost, suspects), None)
+
+    def _launch(self, order: Order, place: Place | None) -> Incarnation:
         near, far = Line.pair()
-        order = Order(self._orders, -1 if place is None else place.index, settings, lost)
         self._selector.register(near, selectors.EVENT_READ)
         launcher = self.source.launch(order, near, far)
-        process = Incarnation(self._orders, place, near, launcher)
+        process = Incarnation(order.number, place, near, launcher)
         self._alive[process.number] = process
         return process
 
@@ -186,6 +194,10 @@ class Roster:
         match message:
             case Named(worker_id):
                 process.worker_id = worker_id
+            case Isolated(task_id, over=True):
+                process.isolated.discard(task_id)
+            case Isolated(task_id):
+                process.isolated.add(task_id)
             case Registered():
                 process.registered = now
                 self._happenings.append(Working(process))

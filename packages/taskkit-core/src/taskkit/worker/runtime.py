@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from taskkit.handler import TaskHandler
     from taskkit.hooks import Hooks
     from taskkit.settings import WorkerSettings
+    from taskkit.worker.isolation import OnIsolated
     from taskkit.worker.nursery import Nursery
 
 SETTLE_TIMEOUT: Final = 2.0
@@ -86,6 +87,7 @@ class WorkerRuntime:
         hooks: Who listens.
         settings: What to serve, and how.
         nursery: Forks children for isolated tasks; without one each is a fresh interpreter.
+        on_isolated: Told of each claim that runs in a child, when that begins and ends.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class WorkerRuntime:
         settings: WorkerSettings,
         *,
         nursery: Nursery | None = None,
+        on_isolated: OnIsolated | None = None,
     ) -> None:
         host, pid = socket.gethostname(), os.getpid()
         self.worker_id = f"{host[:60]}-{pid}-{new_uuid7() & 0xFFFFFFFF:08x}"
@@ -123,6 +126,7 @@ class WorkerRuntime:
             on_stopped=lambda: self._requests.put(ExitReason.STOPPED),
             on_dry=self._look_for_drain if settings.drain else None,
             nursery=nursery,
+            on_isolated=on_isolated,
         )
 
     def start(self) -> None:

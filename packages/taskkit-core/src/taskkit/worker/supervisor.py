@@ -26,8 +26,8 @@ from taskkit.worker.messages import Force
 if TYPE_CHECKING:
     from taskkit.kit import Kit
     from taskkit.settings import StartMethod, WorkerSettings
-    from taskkit.worker.options import PartialSettings
     from taskkit.worker.handle import WorkerProcess
+    from taskkit.worker.options import PartialSettings
 
 _log = logging.getLogger("taskkit.supervisor")
 
