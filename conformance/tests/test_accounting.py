@@ -6,16 +6,15 @@ from taskkit.ids import stable_id
 from taskkit_conformance.accounting import (
     account,
     automaton,
-    inversions,
     risen,
     second_outcomes,
     shrinking_tokens,
-    too_fast,
-    too_many_running,
 )
-from taskkit_conformance.history import NEVER, Operation, involving, numbered, timeline
+from taskkit_conformance.bounds import inversions, too_fast, too_many_running
+from taskkit_conformance.history import NEVER, Operation, numbered
 from taskkit_conformance.history import read as read_history
 from taskkit_conformance.history import write as write_history
+from taskkit_conformance.timeline import involving, timeline
 
 T1, T2, T3 = (stable_id("g", str(number)) for number in range(3))
 

@@ -8,7 +8,8 @@ from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
 
 from taskkit_conformance.cooperative import CooperativeLock, adopt, cooperating
-from taskkit_conformance.interleave import Interleaving, Schedule, Stalled, schedules
+from taskkit_conformance.interleave import Interleaving, Stalled
+from taskkit_conformance.schedule import Schedule, schedules
 from taskkit_conformance.yields import Sources, lines
 
 SEARCH = settings(

@@ -17,14 +17,17 @@ from hypothesis import strategies as st
 
 from taskkit.backend import Backend
 from taskkit.task import NewTask
-from taskkit_conformance import actors, sequential
+from taskkit_conformance import sequential, steps
 from taskkit_conformance.accounting import Findings
-from taskkit_conformance.actors import Hands, Step, perform
+from taskkit_conformance.actors import perform
 from taskkit_conformance.case import LEASE, Case
 from taskkit_conformance.cooperative import adopt, cooperating
-from taskkit_conformance.history import Operation, Recorder, involving, timeline, to_json
-from taskkit_conformance.interleave import Interleaving, Lines, Stalled, schedules
+from taskkit_conformance.history import Operation, Recorder, to_json
+from taskkit_conformance.interleave import Interleaving, Lines, Stalled
 from taskkit_conformance.linearize import Verdict, linearize, shortest_impossible
+from taskkit_conformance.schedule import schedules
+from taskkit_conformance.steps import Hands, Step
+from taskkit_conformance.timeline import involving, timeline
 from taskkit_conformance.yields import Sources, lines
 
 T = TypeVar("T")
@@ -82,17 +85,17 @@ class Stage:
     def tasks(self, number: int, group: str = "g", **fields: Any) -> list[str]:
         """Put tasks and return their ids."""
         made = [self.task(group, **fields) for _ in range(number)]
-        self.do(actors.put(*made))
+        self.do(steps.put(*made))
         return [task.id for task in made]
 
     def workers(self, *names: str, lease: int = LEASE) -> None:
         """Register workers."""
         for name in names:
-            self.do(actors.register(name, lease))
+            self.do(steps.register(name, lease))
 
     def claimed(self, worker: str, most: int = 1, want: str = "g") -> list[tuple[str, int]]:
         """Claim and return task ids and tokens."""
-        return self.do(actors.claim(worker, most, want)).claims
+        return self.do(steps.claim(worker, most, want)).claims
 
     def expire(self) -> None:
         """Move the clock to the instant at which the leases given so far end."""
@@ -143,7 +146,7 @@ class Stage:
 
     def seen(self, *ids: str) -> dict[str, Any]:
         """Return what the store now says of tasks, None where it knows nothing."""
-        found = self.do(actors.on("get", *ids))
+        found = self.do(steps.on("get", *ids))
         self.story = self.recorder.history()
         answer: dict[str, Any] = found.answer
         return answer

@@ -16,17 +16,23 @@ from typing import Any, Final
 
 import taskkit
 
-_STDLIB: Final = f"{Path(sysconfig.get_path('stdlib')).resolve()}/"
-
+# Both spellings, because code knows its file by the path that it was found under.
+_STDLIB: Final = tuple(
+    f"{folder}/"
+    for path in (Path(str(sysconfig.get_path("stdlib"))),)
+    for folder in {path, path.resolve()}
+)
 _FOREIGN: Final = tuple(
-    {
-        f"{Path(folder).resolve()}/"
-        for folder in (
-            *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-            Path(str(taskkit.__file__)).parent,
-            Path(__file__).parent,
-        )
-    }
+    f"{folder}/"
+    for path in (
+        *(
+            Path(sysconfig.get_path(name))
+            for name in ("stdlib", "platstdlib", "purelib", "platlib")
+        ),
+        Path(str(taskkit.__file__)).parent,
+        Path(__file__).parent,
+    )
+    for folder in {path, path.resolve()}
 )
 
 

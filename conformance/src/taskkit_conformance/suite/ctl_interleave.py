@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from taskkit.records import Outcome
-from taskkit_conformance.actors import Step, beat, claim, on, settle, to_fields
 from taskkit_conformance.case import LEASE
 from taskkit_conformance.check import proves
 from taskkit_conformance.stage import Stage, interleaved
+from taskkit_conformance.steps import Step, beat, claim, on, settle, to_fields
 
 
 def cancelled_before_claimed(stage: Stage) -> None:
@@ -25,8 +25,8 @@ def cancelled_before_claimed(stage: Stage) -> None:
     stage.require(answer in ("done", "requested"), f"expected to be able to cancel, found {answer}")
     stage.require(
         len(claims) == (0 if answer == "done" else 1),
-        f"the cancel answered {answer}: expected {'no' if answer == 'done' else 'one'} claim, found "
-        f"{len(claims)}",
+        f"the cancel answered {answer}: expected {'no' if answer == 'done' else 'one'} claim, "
+        f"found {len(claims)}",
     )
     found = stage.seen(task_id)[task_id]
     expected = ("cancelled", False) if answer == "done" else ("running", True)

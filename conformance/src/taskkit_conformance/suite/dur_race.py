@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from taskkit.records import Outcome
 from taskkit_conformance.accounting import account, automaton
-from taskkit_conformance.actors import Step, beat, claim, on, put, reclaim, register, settle
 from taskkit_conformance.case import LEASE
 from taskkit_conformance.check import proves
 from taskkit_conformance.race import racing
 from taskkit_conformance.stage import Stage
+from taskkit_conformance.steps import Step, beat, claim, on, put, reclaim, register, settle
 
 _ROUNDS = 50
 """Claims of ten after which a drain that has not come to its end never will."""

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from taskkit.records import Outcome
 from taskkit_conformance.accounting import automaton, risen
-from taskkit_conformance.actors import Step, beat, claim, on, put, reclaim, settle
 from taskkit_conformance.check import proves
 from taskkit_conformance.history import Operation
 from taskkit_conformance.stage import Stage, interleaved
+from taskkit_conformance.steps import Step, beat, claim, on, put, reclaim, settle
 
 _UNCLAIMED: Final = ("queued", "waiting")
 

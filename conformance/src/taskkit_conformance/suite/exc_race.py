@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from taskkit.records import Outcome
 from taskkit_conformance.accounting import automaton, shrinking_tokens
-from taskkit_conformance.actors import Step, claim, settle
 from taskkit_conformance.check import proves
 from taskkit_conformance.race import racing
 from taskkit_conformance.stage import Stage
+from taskkit_conformance.steps import Step, claim, settle
 from taskkit_conformance.suite import (
     ctl_interleave,
     exc_interleave,

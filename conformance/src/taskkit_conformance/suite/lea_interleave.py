@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from taskkit.records import Outcome
-from taskkit_conformance.actors import Step, beat, claim, on, reclaim, register, retire, settle
 from taskkit_conformance.case import LEASE
 from taskkit_conformance.check import proves
 from taskkit_conformance.history import Operation
 from taskkit_conformance.stage import Stage, interleaved
+from taskkit_conformance.steps import Step, beat, claim, on, reclaim, register, retire, settle
 
 _OUTCOMES = (
     Outcome.FAIL,

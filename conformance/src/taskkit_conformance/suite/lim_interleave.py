@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from taskkit.clock import SECOND
 from taskkit.records import Limits, Outcome, Rate
-from taskkit_conformance.accounting import too_many_running
-from taskkit_conformance.actors import Step, claim, on, put, settle
+from taskkit_conformance.bounds import too_many_running
 from taskkit_conformance.check import proves
 from taskkit_conformance.stage import Stage, interleaved
+from taskkit_conformance.steps import Step, claim, on, put, settle
 
 
 def _work(stage: Stage, ids: list[str], most: int, what: str) -> None:

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from taskkit.clock import SECOND
 from taskkit.records import Outcome
 from taskkit.task import NewTask
-from taskkit_conformance.accounting import inversions
-from taskkit_conformance.actors import claim, put, settle
+from taskkit_conformance.bounds import inversions
 from taskkit_conformance.check import proves
 from taskkit_conformance.stage import Stage, interleaved
+from taskkit_conformance.steps import claim, put, settle
 
 
 def _mixed(stage: Stage, number: int) -> list[NewTask]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from taskkit.records import Outcome
-from taskkit_conformance.actors import Step, claim, on, put, settle
 from taskkit_conformance.check import proves
 from taskkit_conformance.stage import Stage, interleaved
+from taskkit_conformance.steps import Step, claim, on, put, settle
 
 
 def counts_add_up(stage: Stage) -> None:

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from taskkit.records import Outcome
 from taskkit.task import SUPERSEDED
-from taskkit_conformance.actors import Step, claim, put, settle
 from taskkit_conformance.check import proves
 from taskkit_conformance.stage import Stage, interleaved
+from taskkit_conformance.steps import Step, claim, put, settle
 
 _KEY = "k"
 
