@@ -12,7 +12,7 @@ from taskkit.task import CANCELLED_BY_REQUEST, UNCLAIMED, After, State
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
 from taskkit_conformance.model import covered
-from taskkit_conformance.steps import (
+from taskkit_conformance.verbs import (
     HOUR,
     add,
     beat,

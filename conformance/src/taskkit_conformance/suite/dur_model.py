@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
-from taskkit_conformance.steps import claimed, find, get, worker
+from taskkit_conformance.verbs import claimed, find, get, worker
 
 
 class _Undo(Exception):

@@ -11,7 +11,7 @@ from taskkit_conformance import values
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
 from taskkit_conformance.machine import programs, run
-from taskkit_conformance.steps import (
+from taskkit_conformance.verbs import (
     HOUR,
     add,
     bring,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from taskkit_conformance import values
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
-from taskkit_conformance.steps import add, calls, claimed, go_quietly, put, worker
+from taskkit_conformance.verbs import add, calls, claimed, go_quietly, put, worker
 
 _NAMES = ("mail", "mail.a", "mail.b", "mail.b.x", "mail.c%", "mail.C")
 

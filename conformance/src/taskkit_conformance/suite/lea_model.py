@@ -9,7 +9,7 @@ from taskkit.records import Claim, Outcome
 from taskkit.task import State
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
-from taskkit_conformance.steps import (
+from taskkit_conformance.verbs import (
     DEATHS,
     add,
     beat,

@@ -10,7 +10,7 @@ from taskkit.records import Limits, Outcome, Rate
 from taskkit.task import State
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
-from taskkit_conformance.steps import (
+from taskkit_conformance.verbs import (
     add,
     calls,
     claim_one,

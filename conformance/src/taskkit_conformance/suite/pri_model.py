@@ -10,7 +10,7 @@ from taskkit.limits import MAX_PRIORITY, MIN_PRIORITY
 from taskkit_conformance import values
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
-from taskkit_conformance.steps import add, claimed, drained, find, get, kit_of, put, worker
+from taskkit_conformance.verbs import add, claimed, drained, find, get, kit_of, put, worker
 
 
 @proves("PRI-01")

@@ -12,7 +12,7 @@ from taskkit.task import After, State
 from taskkit_conformance import values
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
-from taskkit_conformance.steps import (
+from taskkit_conformance.verbs import (
     BOOM,
     HOUR,
     add,

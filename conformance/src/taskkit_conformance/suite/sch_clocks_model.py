@@ -13,7 +13,7 @@ from taskkit.clock import SECOND, to_instant
 from taskkit.schedule.scheduler import Scheduler
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
-from taskkit_conformance.steps import entry, ticks_of
+from taskkit_conformance.verbs import entry, ticks_of
 
 _MINUTE = 60 * SECOND
 

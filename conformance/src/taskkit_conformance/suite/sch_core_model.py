@@ -15,7 +15,7 @@ from taskkit.schedule.scheduler import STORED, Scheduler
 from taskkit.task import NewTask
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
-from taskkit_conformance.steps import entry, kit_of, later, ticks_of
+from taskkit_conformance.verbs import entry, kit_of, later, ticks_of
 
 _MINUTE = 60 * SECOND
 _POLICIES = st.sampled_from([None, "latest", "earliest", "all", "none"])

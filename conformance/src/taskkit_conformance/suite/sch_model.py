@@ -10,7 +10,7 @@ from taskkit.task import State
 from taskkit_conformance import values
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
-from taskkit_conformance.steps import add, counts, find, get, ids, state
+from taskkit_conformance.verbs import add, counts, find, get, ids, state
 
 
 @proves("SCH-01")

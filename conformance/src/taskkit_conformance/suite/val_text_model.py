@@ -19,7 +19,7 @@ from taskkit.limits import (
 from taskkit_conformance import values
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
-from taskkit_conformance.steps import (
+from taskkit_conformance.verbs import (
     add,
     claimed,
     counts,
