@@ -1,152 +1,275 @@
-"""Programs as data: what an actor is to do, in a form that can be drawn, kept and sent."""
+"""What the checks of the model lane do again and again, one line each.
+
+Nothing here judges the property that is tested. What has to work before anything can be tested is
+demanded in words, too, so that a failure says what went wrong first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-from taskkit.records import Outcome
-from taskkit.task import After, Instant, NewTask
-from taskkit_conformance.history import Operation
+from taskkit import Kit, ScheduleEntry
+from taskkit.clock import SECOND
+from taskkit.errors import InvalidInput
+from taskkit.records import Claim, Heartbeat, Outcome, Query, Record, Settlement, WorkerInfo
+from taskkit.task import NOW, Failure, Instant, NewTask, State
+from taskkit_conformance.case import Case
+from taskkit_conformance.plain import PlainHandler
+
+HOUR: Final = 3600 * SECOND
+BOOM: Final = Failure("ValueError", "boom", "Traceback …\nValueError: boom")
+ENDS: Final = tuple(Outcome)
+"""Every way to end a claim."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One operation of a program. What it refers to is looked up when it is performed."""
-
-    kind: str
-    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+# ---- tasks
 
 
-# ---- steps
+def add(case: Case, group: str = "g", **fields: Any) -> str:
+    """Put a new task and return its id."""
+    task = case.task(group, **fields)
+    put(case, task)
+    return task.id
 
 
-def put(*tasks: NewTask) -> Step:
-    """Put tasks."""
-    return Step("put", {"tasks": [to_fields(task) for task in tasks]})
+def put(case: Case, *tasks: NewTask) -> list[str]:
+    """Put new tasks and return their ids."""
+    answers = [answer.status for answer in case.backend.put(tasks)]
+    if answers != ["put"] * len(tasks):
+        case.violated(f"{len(tasks)} new tasks are put", found=answers)
+    return [task.id for task in tasks]
 
 
-def claim(worker: str, most: int = 1, want: str = "g", **wants: int) -> Step:
-    """Claim tasks for a worker."""
-    return Step("claim", {"worker": worker, "wants": wants or {want: most}})
+def get(case: Case, task_id: str) -> Record:
+    """Return the record of a task that has to be there."""
+    record = find(case, task_id)
+    if record is None:
+        case.violated(f"{case.words(task_id)} is known", found="nothing")
+    return record
+
+
+def find(case: Case, task_id: str) -> Record | None:
+    """Return the record of a task, None if it is gone."""
+    return case.backend.get([task_id])[task_id]
+
+
+def state(case: Case, task_id: str) -> State | None:
+    """Return the state of a task, None if it is gone."""
+    record = find(case, task_id)
+    return None if record is None else record.state
+
+
+def ids(case: Case, **query: Any) -> list[str]:
+    """Return the ids that a search finds."""
+    return [record.task.id for record in case.backend.find(Query(**query), 1000).records]
+
+
+def counts(case: Case) -> dict[tuple[str, State], int]:
+    """Return how many tasks there are of each group and state."""
+    return {(count.group, count.state): count.count for count in case.backend.count()}
+
+
+# ---- time
+
+
+def later(case: Case, micros: int) -> int:
+    """Move the clock, in either direction, by microseconds that the store can tell apart."""
+    step = unit(case)
+    steps = -(-abs(micros) // step)
+    case.clock.set(case.clock.now() + (steps * step if micros > 0 else -steps * step))
+    return case.clock.now()
+
+
+def unit(case: Case) -> int:
+    """Return the smallest difference between two instants that the store keeps."""
+    return case.capabilities.time_resolution
+
+
+# ---- workers and claims
+
+
+def worker(case: Case, worker_id: str = "w1", lease: int = HOUR) -> str:
+    """Register a worker that lives long enough."""
+    case.backend.register(WorkerInfo(worker_id, {"g": 8}, "host", 1, "1"), lease)
+    return worker_id
+
+
+def claim_one(case: Case, want: str = "g", worker_id: str = "w1") -> Claim:
+    """Claim the one task that has to be there."""
+    claims = case.claim(want, 1, worker_id)
+    if len(claims) != 1:
+        case.violated(f"a claim of {want} gives one task", found=claims)
+    return claims[0]
+
+
+def claimed(
+    case: Case,
+    want: str = "g",
+    most: int = 1,
+    *,
+    worker_id: str = "w1",
+    excluding: Collection[str] = (),
+) -> list[str]:
+    """Claim and return ids."""
+    answer = case.backend.claim(worker_id, {want: most}, excluding)
+    return [claim.task.id for claim in answer.claims]
+
+
+def drained(case: Case, want: str = "g", sizes: Collection[int] = (1,)) -> list[str]:
+    """Claim until nothing is given, so many at a time in turn, and return the ids in order."""
+    given: list[str] = []
+    sizes = list(sizes)
+    for turn in range(200):
+        got = claimed(case, want, sizes[turn % len(sizes)])
+        if not got:
+            break
+        given += got
+    else:
+        case.violated("after 200 claims nothing is left to be claimed", found=given[-5:])
+    return given
+
+
+def beat(
+    case: Case,
+    worker_id: str = "w1",
+    *held: Claim,
+    lease: int = HOUR,
+    progress: Mapping[str, bytes] | None = None,
+) -> Heartbeat:
+    """Send a heartbeat that names these claims."""
+    pairs = [(claim.task.id, claim.token) for claim in held]
+    return case.backend.heartbeat(worker_id, lease, pairs, progress or {})
 
 
 def settle(
-    worker: str,
+    case: Case,
+    claim: Claim,
     outcome: Outcome = Outcome.SUCCEED,
-    held: tuple[str, int] | None = None,
     *,
-    keep: bool = False,
-    due: int | None = 0,
-    result: str = "done",
-) -> Step:
-    """Settle a claim: this one, or else the oldest that this actor holds.
-
-    ``keep``: go on holding it, so that a later step settles it again.
-    """
-    arguments: dict[str, Any] = {"worker": worker, "outcome": outcome.value, "keep": keep}
-    if held is not None:
-        arguments["task"], arguments["token"] = held
-    if outcome in (Outcome.RETRY, Outcome.RELEASE):
-        arguments["due"] = due
-    if outcome is Outcome.SUCCEED:
-        arguments["result"] = result
-    return Step("settle", arguments)
+    worker_id: str = "w1",
+    result: bytes = b"done",
+    failure: Failure | None = None,
+    due: Instant | None = NOW,
+) -> bool:
+    """End a claim and return whether that stands."""
+    if failure is None and outcome in (Outcome.FAIL, Outcome.RETRY):
+        failure = BOOM
+    one = Settlement(claim.task.id, claim.token, outcome, result, failure, due)
+    [stands] = case.backend.settle(worker_id, [one])
+    return stands
 
 
-def beat(worker: str, lease: int, held: Iterable[tuple[str, int]] | None = None) -> Step:
-    """Send a heartbeat that names these claims, or else all that this actor holds."""
-    arguments: dict[str, Any] = {"worker": worker, "lease": lease}
-    if held is not None:
-        arguments["held"] = [list(pair) for pair in held]
-    return Step("beat", arguments)
+def end(case: Case, claim: Claim, outcome: Outcome = Outcome.SUCCEED, **rest: Any) -> None:
+    """End a live claim."""
+    if not settle(case, claim, outcome, **rest):
+        case.violated(f"ending a live claim ({outcome}) stands", found=False)
 
 
-def register(worker: str, lease: int) -> Step:
-    """Register a worker."""
-    return Step("register", {"worker": worker, "lease": lease})
+def run(case: Case, outcome: Outcome = Outcome.SUCCEED, group: str = "g") -> str:
+    """Claim one task, end it and return its id."""
+    claim = claim_one(case, group)
+    end(case, claim, outcome)
+    return claim.task.id
 
 
-def retire(worker: str, *, lost: bool = False) -> Step:
-    """Remove a worker."""
-    return Step("retire", {"worker": worker, "lost": lost})
+def die(case: Case, way: str, group: str = "g") -> Claim:
+    """Let a worker claim the next task and die with it: by ``reclaim``, ``retire`` or ``LOSE``."""
+    worker_id = worker(case, "dying", 10 * SECOND)
+    claim = claim_one(case, group, worker_id)
+    if way == "reclaim":
+        later(case, 10 * SECOND)
+        case.backend.reclaim()
+    elif way == "retire":
+        case.backend.retire(worker_id, lost=True)
+    else:
+        end(case, claim, Outcome.LOSE, worker_id=worker_id)
+        case.backend.retire(worker_id)
+    return claim
 
 
-def reclaim(limit: int = 1000) -> Step:
-    """Reclaim."""
-    return Step("reclaim", {"limit": limit})
+DEATHS: Final = ("reclaim", "retire", "settle")
 
 
-def on(kind: str, *ids: str, **more: Any) -> Step:
-    """Do what takes ids: ``get``, ``cancel``, ``delete``, ``requeue``, ``reschedule``."""
-    return Step(kind, {"ids": list(ids), **more})
+def bring(case: Case, wanted: State, group: str = "g", **fields: Any) -> str:
+    """Put a task, alone in its group, and bring it into a state."""
+    if wanted is State.WAITING:
+        return add(case, group, due=case.clock.now() + HOUR // 2, **fields)
+    if wanted is State.LOST:
+        fields["on_lost"] = "keep"
+    task_id = add(case, group, **fields)
+    if wanted is State.CANCELLED:
+        case.backend.cancel([task_id])
+    elif wanted is not State.QUEUED:
+        name = worker(case, f"maker of {case.words(task_id)}")
+        claim = claim_one(case, group, name)
+        if wanted is State.SUCCEEDED:
+            end(case, claim, worker_id=name)
+        elif wanted is State.FAILED:
+            end(case, claim, Outcome.FAIL, worker_id=name)
+        elif wanted is State.LOST:
+            case.backend.retire(name, lost=True)
+    if state(case, task_id) is not wanted:
+        case.violated(
+            f"{case.words(task_id)} can be brought to be {wanted}", found=get(case, task_id)
+        )
+    return task_id
 
 
-@dataclass(slots=True)
-class Hands:
-    """The claims that one actor holds."""
-
-    held: list[tuple[str, int]] = field(default_factory=list)
-
-    def resolve(self, step: Step) -> dict[str, Any] | None:
-        """Return a step's arguments with what it refers to; None if there is nothing."""
-        arguments = dict(step.arguments)
-        if step.kind == "settle":
-            keep = arguments.pop("keep", False)
-            if "task" not in arguments:
-                if not self.held:
-                    return None
-                arguments["task"], arguments["token"] = self.held[0]
-            if not keep:
-                self.drop(arguments["task"], arguments["token"])
-        elif step.kind == "beat":
-            arguments.setdefault("held", [list(pair) for pair in self.held])
-        return arguments
-
-    def drop(self, task_id: str, token: int) -> None:
-        """Hold a claim no more."""
-        if (task_id, token) in self.held:
-            self.held.remove((task_id, token))
-
-    def learn(self, operation: Operation) -> None:
-        """Hold what was claimed."""
-        self.held.extend(operation.claims)
+# ---- above the backend
 
 
-# ---- tasks as plain data
+def kit_of(case: Case) -> Kit:
+    """Return a kit on the backend: what it refuses never comes to the store."""
+    return Kit(case.backend, PlainHandler())
 
 
-_DEFAULTS: Final = {
-    field.name: {} if field.default is MISSING else field.default for field in fields(NewTask)
-}
+@contextmanager
+def refused(case: Case, what: str, error: type[Exception] = InvalidInput) -> Iterator[None]:
+    """Demand that what is done within is refused."""
+    case.met()
+    try:
+        yield
+    except error:
+        return
+    case.violated(f"{what} is refused with {error.__name__}", found="accepted")
 
 
-def to_fields(task: NewTask) -> dict[str, Any]:
-    """Return what differs from the usual in a task, plain."""
-    plain: dict[str, Any] = {}
-    for name in NewTask.__slots__:
-        value = getattr(task, name)
-        if value != _DEFAULTS[name]:
-            plain[name] = _plain(value)
-    return plain
+def entry(key: str, schedule: Any, **options: Any) -> ScheduleEntry:
+    """Return an entry whose tasks are named by its key."""
+    return ScheduleEntry(key, schedule, "g", key, b"", **options)
 
 
-def from_fields(plain: Mapping[str, Any]) -> NewTask:
-    """Return the task that ``to_fields`` was given."""
-    given = dict(plain)
-    given["data"] = given["data"].encode("latin-1")
-    for name in ("due", "expires"):
-        if name in given:
-            given[name] = _instant(given[name])
-    return NewTask(**given)
+def ticks_of(case: Case, key: str | None = None) -> list[int]:
+    """Return the ticks of all tasks of an entry, in order."""
+    records = case.backend.find(Query(name=key), 5000).records
+    return sorted(record.task.scheduled or 0 for record in records)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode("latin-1")
-    return {"after": value.delay} if isinstance(value, After) else value
+# ---- cost
 
 
-def _instant(value: Any) -> Instant:
-    return After(value["after"]) if isinstance(value, Mapping) else value
+def go_quietly(case: Case) -> None:
+    """Go on with a client that writes nothing down: for thousands of tasks, and to reckon cost."""
+    case.backend = case.harness.open(case.namespace, case.clock)
+    case.opened.append(case.backend)
+    case.log.append("(the rest is too much to be written down)")
+
+
+def calls(action: Callable[[], object]) -> int:
+    """Return how many Python functions an action calls: a cost that no other process changes."""
+    count = 0
+
+    def watch(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        action()
+    finally:
+        sys.setprofile(before)
+    return count
