@@ -8,7 +8,15 @@ from itertools import pairwise
 from typing import Final
 
 from taskkit.records import Outcome
-from taskkit_conformance.accounting import Finding, Findings, account, risen, second_outcomes
+from taskkit_conformance.accounting import (
+    Finding,
+    Findings,
+    account,
+    by_task,
+    claims_of,
+    risen,
+    second_outcomes,
+)
 from taskkit_conformance.case import Case
 from taskkit_conformance.chaos import LEASE, report
 from taskkit_conformance.chaos_actor import fate
@@ -42,13 +50,7 @@ class Report:
 def judge(case: Case, found: Report, findings: Findings) -> None:
     """Report the first finding, if there is one."""
     for finding in findings[:1]:
-        report(
-            case,
-            case.words(finding.sentence).strip("'\""),
-            found.history,
-            found.notes,
-            finding.operations,
-        )
+        report(case, finding.sentence, found.history, found.notes, finding.operations)
 
 
 def too_early(history: list[Operation]) -> Findings:
@@ -64,7 +66,7 @@ def too_early(history: list[Operation]) -> Findings:
         elif one.kind in ("beat", "register") and one.ending == "ok":
             beats.setdefault(one.arguments["worker"], []).append(one)
     found: Findings = []
-    for task_id, claims in claims_by_task(history).items():
+    for task_id, claims in _claims(history).items():
         for (token, first), (_, second) in pairwise(claims):
             ends = settled.get((task_id, token), ())
             if any(not second.before(end) and end.answer is not False for end in ends):
@@ -83,7 +85,7 @@ def too_early(history: list[Operation]) -> Findings:
 
 def outdated(history: list[Operation]) -> Findings:
     """Return settlements that stand although the task had been claimed again before (LEA-05)."""
-    claims = claims_by_task(history)
+    claims = _claims(history)
     first_call: dict[tuple[str, int], int] = {}
     found: Findings = []
     for one in history:
@@ -99,13 +101,8 @@ def outdated(history: list[Operation]) -> Findings:
     return found
 
 
-def claims_by_task(history: list[Operation]) -> dict[str, list[tuple[int, Operation]]]:
-    """Return the claims of each task with their tokens, in the order of the tokens."""
-    found: dict[str, list[tuple[int, Operation]]] = {}
-    for one in history:
-        for task_id, token in one.claims:
-            found.setdefault(task_id, []).append((token, one))
-    return {task_id: sorted(claims, key=lambda c: c[0]) for task_id, claims in found.items()}
+def _claims(history: list[Operation]) -> dict[str, list[tuple[int, Operation]]]:
+    return {task_id: claims_of(task_id, ops) for task_id, ops in by_task(history).items()}
 
 
 def unbalanced(found: Report) -> Findings:

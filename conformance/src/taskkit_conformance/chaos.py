@@ -21,28 +21,23 @@ from typing import Any, Final, NoReturn
 
 from taskkit.backend import Backend
 from taskkit.clock import SECOND, monotonic, sleep
-from taskkit_conformance.actors import Hands, Step, perform
+from taskkit_conformance.actors import perform
 from taskkit_conformance.case import Case
 from taskkit_conformance.chaos_actor import PART, READY
 from taskkit_conformance.chaos_player import Player
 from taskkit_conformance.harness import Namespace
-from taskkit_conformance.history import (
-    NEVER,
-    Operation,
-    Recorder,
-    numbered,
-    timeline,
-    to_json,
-)
+from taskkit_conformance.history import Operation, Recorder, numbered, to_json
 from taskkit_conformance.proxy import Proxy
 from taskkit_conformance.servers.program import Program
 from taskkit_conformance.servers.urls import address_of, at_address
+from taskkit_conformance.steps import Hands, Step
+from taskkit_conformance.timeline import timeline
 
 LEASE: Final = SECOND * 6 // 10
 """What workers get: short, so that the dead are found soon; a slow machine only makes them register
 anew."""
 
-PATIENCE: Final = 20.0
+PATIENCE: Final = 30.0
 """Seconds after which what has not happened counts as never happening."""
 
 _POLL: Final = 0.005
@@ -59,7 +54,8 @@ class Troupe:
         self.players: list[Player] = []
         self.notes: list[str] = []
         """What was done to players and store, in words."""
-        self._folder = folder
+        self.folder = folder
+        """For files; it goes with the troupe."""
         self._opened = opened
         self._recorder = Recorder()
         self._direct: Backend | None = None
@@ -80,7 +76,7 @@ class Troupe:
         return [self._launch(part, name, url or self.place.url, told) for name in names]
 
     def _launch(self, part: str, name: str, url: str | None, told: dict[str, Any]) -> Player:
-        log = self._folder / f"{name}.log"
+        log = self.folder / f"{name}.log"
         whole = {
             "part": part,
             "name": name,
@@ -110,22 +106,26 @@ class Troupe:
         self.note(f"kill {', '.join(player.name for player in players)}")
 
     def kill_within(self, player: Player, kind: str) -> Operation:
-        """Kill a player in the middle of an operation of this kind, and return the operation.
+        """Kill a player in the middle of an operation of this kind, and return the operation."""
+        self._kill_where(player, f"a moment within {kind} of {player.name}", within=kind)
+        return player.operations()[-1]
 
-        It is frozen at any moment, and killed if that is one; else it goes on, and again.
-        """
+    def kill_between(self, player: Player) -> None:
+        """Kill a player that has been answered everything, and has not called again."""
+        self._kill_where(player, f"a moment between the calls of {player.name}", within=None)
 
-        def within() -> bool:
+    def _kill_where(self, player: Player, where: str, within: str | None) -> None:
+        """Freeze a player at any moment, and kill it if that is one; else it goes on, and again."""
+
+        def caught() -> bool:
             player.program.pause()
-            last = player.operations()[-1:]
-            if last and last[0].kind == kind and last[0].returned == NEVER:
+            if player.is_within() == within and player.operations():
                 return True
             player.program.resume()
             return False
 
-        self.until(f"a moment within {kind} of {player.name}", within)
+        self.until(where, caught)
         self.kill(player)
-        return player.operations()[-1]
 
     # ---- the store
 
@@ -243,6 +243,8 @@ def report(
     lines = timeline(shown[-_SHOWN:], case.names)
     case.log.extend([*notes, *(_short(line) for line in lines)])
     case.files["history.jsonl"] = "".join(to_json(one) + "\n" for one in story)
+    for task_id, name in case.names.items():
+        sentence = sentence.replace(task_id, name)
     case.violated(sentence)
 
 

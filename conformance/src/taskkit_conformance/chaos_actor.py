@@ -12,6 +12,7 @@ import os
 import random
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, NoReturn
 from zlib import crc32
 
@@ -19,20 +20,20 @@ from taskkit.backend import Backend
 from taskkit.clock import monotonic, seconds, sleep
 from taskkit.records import Outcome
 from taskkit.task import NewTask
-from taskkit_conformance.actors import (
+from taskkit_conformance.actors import perform
+from taskkit_conformance.harness import Namespace, harness_of
+from taskkit_conformance.history import Operation, Recorder, nanoseconds, to_json
+from taskkit_conformance.steps import (
     Hands,
     Step,
     beat,
     claim,
-    perform,
     put,
     reclaim,
     register,
     settle,
     to_fields,
 )
-from taskkit_conformance.harness import Namespace, harness_of
-from taskkit_conformance.history import Operation, Recorder, nanoseconds, to_json
 
 PART: Final = "TASKKIT_CHAOS_PART"
 """The environment variable that holds the part, as JSON."""
@@ -185,6 +186,17 @@ def hold(player: Player) -> NoReturn:
         sleep(seconds(lease) / 4)
 
 
+def sleep_on(player: Player) -> None:
+    """Claim, sleep until told to wake, and then settle as if nothing had happened."""
+    worker = player.name
+    player.insist(register(worker, player.told["lease"]))
+    claimed = _given(player.insist(claim(worker, 100)))
+    while not Path(player.told["wake"]).exists():
+        sleep(IDLE)
+    for task_id, token, _ in claimed:
+        player.insist(settle(worker, Outcome.SUCCEED, (task_id, token), result="late"))
+
+
 def advance_on(player: Player) -> NoReturn:
     """Advance one schedule tick by tick, each with two tasks, against whoever else does."""
     name = player.told["schedule"]
@@ -256,6 +268,7 @@ PARTS: Final[Mapping[str, Callable[[Player], None]]] = {
     "put": put_on,
     "claim": claim_on,
     "hold": hold,
+    "sleep": sleep_on,
     "advance": advance_on,
     "schedule": schedule_on,
     "starve": starve,

@@ -41,7 +41,10 @@ class Player:
         settled = {one.claim for one in operations if one.kind == "settle"}
         return {pair for one in operations for pair in one.claims} - settled
 
-    def is_between(self) -> bool:
-        """Return whether all that it has called has ended: it is not within the store."""
-        operations = self.operations()
-        return bool(operations) and operations[-1].returned != NEVER
+    def is_within(self) -> str | None:
+        """Return which operation it has called that has not ended; None if it is not in the store.
+
+        Only of a frozen player it is still true when it is told.
+        """
+        last = self.operations()[-1:]
+        return last[0].kind if last and last[0].returned == NEVER else None

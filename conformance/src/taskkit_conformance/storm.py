@@ -18,7 +18,7 @@ from taskkit.clock import seconds
 from taskkit.ids import stable_id
 from taskkit.records import Query
 from taskkit.task import NewTask
-from taskkit_conformance import actors
+from taskkit_conformance import steps
 from taskkit_conformance.aftermath import UNFINISHED, Report
 from taskkit_conformance.case import Case, Violated
 from taskkit_conformance.chaos import LEASE, Troupe, troupe
@@ -99,7 +99,7 @@ class _Storm:
 
     def put(self, number: int) -> None:
         tasks = [self.task() for _ in range(number)]
-        self.cast.sure(actors.put(*tasks))
+        self.cast.sure(steps.put(*tasks))
 
     def task(self) -> NewTask:
         name = f"t{len(self.names) + 1}"
@@ -135,7 +135,7 @@ class _Storm:
         return bool(worker.held())
 
     def idle(self) -> bool:
-        counts = self.cast.sure(actors.Step("count"))
+        counts = self.cast.sure(steps.Step("count"))
         return not any(state in UNFINISHED for _, state, _ in counts)
 
     # ---- what happens to them
@@ -175,7 +175,7 @@ class _Storm:
         if not self.is_busy(zombie):
             return False
         zombie.program.pause()
-        if zombie.held() and zombie.is_between():
+        if zombie.held() and zombie.is_within() is None:
             return True
         zombie.program.resume()
         return False

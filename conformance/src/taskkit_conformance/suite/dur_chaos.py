@@ -9,7 +9,7 @@ from taskkit.backend import Backend
 from taskkit.errors import Unavailable
 from taskkit.records import Outcome, Query, Record
 from taskkit.task import NewTask, State
-from taskkit_conformance import actors
+from taskkit_conformance import steps
 from taskkit_conformance.aftermath import SLACK, broken, judge, too_early, unbalanced
 from taskkit_conformance.case import Case
 from taskkit_conformance.chaos import LEASE, Troupe, troupe
@@ -28,10 +28,11 @@ operation needs."""
 def acknowledged_puts_survive(case: Case) -> None:
     """Clients are killed while they put, and the store where that can be: what was put is there."""
     with troupe(case) as cast:
-        players = cast.start("put", "a", size=1)
+        players = cast.start("put", "a", "b", size=1)
         for player in players:
             cast.until("puts", partial(_has_put, player))
-            cast.kill_within(player, "put")
+        cast.kill_within(players[0], "put")
+        cast.kill_between(players[1])
         cast.reopen()
         _all_there(cast, players)
         if cast.restart():
@@ -72,7 +73,7 @@ def what_runs_survives(case: Case) -> None:
     with troupe(case) as cast:
         tasks = [case.task() for _ in range(10)]
         ids = [task.id for task in tasks]
-        cast.sure(actors.put(*tasks))
+        cast.sure(steps.put(*tasks))
         [holder] = cast.start("hold", "h")
         cast.until("claims", lambda: len(holder.held()) == len(ids))
         cast.kill(holder)
@@ -80,15 +81,15 @@ def what_runs_survives(case: Case) -> None:
             cast.reopen()
             states = {one and one.state for one in cast.client.get(ids).values()}
             cast.require(states == {State.RUNNING}, f"expected all to run, found {states}", *ids)
-        cast.until("the dead worker's tasks", lambda: cast.sure(actors.reclaim())["tasks"])
+        cast.until("the dead worker's tasks", lambda: cast.sure(steps.reclaim())["tasks"])
         back = cast.until("them all queued", lambda: _queued(cast, ids))
         cast.require(all(one.losses == 1 for one in back), "expected one loss of each", *ids)
         earliest = _last_beat(holder) + LEASE * 1000 - SLACK
         done = cast.first_reclaim()
         cast.require(done.returned > earliest, "expected no reclaim before the lease ended", done)
         tokens = dict(holder.held())
-        cast.sure(actors.register("w", LEASE * 100))
-        claimed = cast.sure(actors.claim("w", 100))["claims"]
+        cast.sure(steps.register("w", LEASE * 100))
+        claimed = cast.sure(steps.claim("w", 100))["claims"]
         again = {task_id for task_id, token, attempt in claimed if attempt == 2}
         cast.require(again == set(ids), "expected a second attempt of each", *ids)
         newer = all(token > tokens[task_id] for task_id, token, _ in claimed)
@@ -99,7 +100,7 @@ def _queued(cast: Troupe, ids: list[str]) -> list[Record] | None:
     found = [one for one in cast.client.get(ids).values() if one and one.state is State.QUEUED]
     if len(found) == len(ids):
         return found
-    cast.sure(actors.reclaim())
+    cast.sure(steps.reclaim())
     return None
 
 
@@ -130,7 +131,7 @@ def _killed_within_a_put(case: Case, cast: Troupe) -> None:
         cut_short = cast.kill_within(player, "put")
         case.exercised += cut_short.ending == "unknown"
         there = {i: one is not None for i, one in cast.client.get(ids_of(cut_short)).items()}
-        again = cast.sure(actors.Step("put", cut_short.arguments))
+        again = cast.sure(steps.Step("put", cut_short.arguments))
         for task_id, status in again:
             expected = "known" if there[task_id] else "put"
             cast.require(status == expected, f"expected {expected}, found {status}", task_id)
@@ -138,7 +139,7 @@ def _killed_within_a_put(case: Case, cast: Troupe) -> None:
 
 def _killed_within_a_settle(case: Case, cast: Troupe) -> None:
     tasks = [case.task() for _ in range(500)]
-    cast.sure(actors.put(*tasks))
+    cast.sure(steps.put(*tasks))
     for player in cast.start("work", "w", lease=LEASE * 100):
         cut_short = cast.kill_within(player, "settle")
         case.exercised += cut_short.ending == "unknown"
@@ -146,7 +147,7 @@ def _killed_within_a_settle(case: Case, cast: Troupe) -> None:
         record = cast.client.get([task_id])[task_id]
         before = record is not None and record.token == token and record.state is State.RUNNING
         # The lease is long: the claim is its dead worker's until somebody repeats the settlement.
-        stands = cast.sure(actors.Step("settle", cut_short.arguments))
+        stands = cast.sure(steps.Step("settle", cut_short.arguments))
         discarded = cut_short.arguments["outcome"] == Outcome.DISCARD
         cast.require(
             stands or (discarded and not before),
@@ -165,10 +166,10 @@ def _killed_within_a_settle(case: Case, cast: Troupe) -> None:
 def _without_answer(case: Case, cast: Troupe) -> None:
     proxy, url = cast.proxied()
     client = cast.open(url)
-    cast.sure(actors.register("n", LEASE * 1000))
+    cast.sure(steps.register("n", LEASE * 1000))
     for pieces in range(PIECES):
         tasks = [case.task("network"), case.task("network")]
-        for step in (actors.put(*tasks), actors.claim("n", 1, "network")):
+        for step in (steps.put(*tasks), steps.claim("n", 1, "network")):
             cast.until("an answer", lambda: got(client, []) is not None)
             proxy.set(to_client=Flow("cut", after=pieces))
             done = cast.do(step, client)
@@ -188,7 +189,7 @@ def _is_once(cast: Troupe, ids: list[str]) -> None:
     cast.require(running <= 1, f"expected one claim or none, found {running}", *ids)
     attempts = sum(one.attempt for one in found)
     cast.require(attempts == running, f"expected {running} attempts, found {attempts}", *ids)
-    cast.sure(actors.on("delete", *ids))
+    cast.sure(steps.on("delete", *ids))
 
 
 @proves("DUR-06", lane="chaos")
@@ -198,7 +199,7 @@ def after_a_dropped_connection(case: Case) -> None:
         proxy, url = cast.proxied()
         client = cast.open(url)
         tasks = [case.task(data=str(number).encode()) for number in range(20)]
-        cast.sure(actors.put(*tasks))
+        cast.sure(steps.put(*tasks))
         for number, task in enumerate(tasks):
             cast.until("an answer", partial(_right, cast, client, task))
             if number % 2:
@@ -220,7 +221,7 @@ def after_a_dropped_connection(case: Case) -> None:
 
 def _right(cast: Troupe, client: Backend, task: NewTask) -> bool:
     """Look a task up: the answer is right (true) or Unavailable (false), or a violation."""
-    done: Operation = cast.do(actors.on("get", task.id), client)
+    done: Operation = cast.do(steps.on("get", task.id), client)
     if done.broken or done.ending == "refused":
         cast.violated(f"expected an answer or Unavailable, found {done.error}", done)
     if done.ending == "unknown":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from taskkit.records import Outcome
-from taskkit_conformance import actors
+from taskkit_conformance import steps
 from taskkit_conformance.accounting import shrinking_tokens
 from taskkit_conformance.aftermath import judge
 from taskkit_conformance.case import Case
@@ -22,16 +22,16 @@ def tokens_grow_across_restarts(case: Case) -> None:
     judge(case, found, shrinking_tokens(found.history))
     with troupe(case) as cast:
         task = case.task()
-        cast.sure(actors.put(task))
+        cast.sure(steps.put(task))
         tokens: list[int] = []
         for opening in range(4):
             if opening == 2:
                 cast.restart()
             worker = f"w{opening}"
-            cast.sure(actors.register(worker, LEASE * 100))
-            [[_, token, _]] = cast.sure(actors.claim(worker))["claims"]
+            cast.sure(steps.register(worker, LEASE * 100))
+            [[_, token, _]] = cast.sure(steps.claim(worker))["claims"]
             outcome = (Outcome.RELEASE, Outcome.RETRY)[opening % 2]
-            cast.sure(actors.settle(worker, outcome, (task.id, token)))
+            cast.sure(steps.settle(worker, outcome, (task.id, token)))
             tokens.append(token)
             cast.reopen()
         growing = all(earlier < later for earlier, later in pairwise(tokens))

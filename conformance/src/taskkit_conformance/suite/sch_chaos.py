@@ -15,12 +15,21 @@ EVERY = 20
 
 TICKS = 150
 
+GLANCES = 30
+"""How often we look at what is being changed: a step that is two is seen half done."""
+
 
 @proves("SCH-01", lane="chaos", capability="shared")
 def state_and_tasks_together(case: Case) -> None:
     """Schedulers are killed while they advance: each stored tick has its tasks, no other has."""
     with troupe(case) as cast:
-        for player in cast.start("advance", "a", "b", schedule="s"):
+        players = cast.start("advance", "a", "b", schedule="s")
+        for _ in range(GLANCES):
+            version = cast.client.load_schedule("s").version
+            latest = [tick_task("s", version, part).id for part in range(2)]
+            there = all(one is not None for one in cast.client.get(latest).values())
+            cast.require(there or not version, "expected no state without its tasks", *latest)
+        for player in players:
             cut_short = cast.kill_within(player, "advance")
             case.exercised += cut_short.ending == "unknown"
         loaded = cast.client.load_schedule("s")
