@@ -1,0 +1,1 @@
+"""taskkit in plain files: ``taskkit.Kit.connect("filestore:///var/lib/tasks")``."""
