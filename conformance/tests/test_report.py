@@ -55,7 +55,12 @@ def test_levels_build_on_each_other():
     without = {**verdicts, "ORD-01": Verdict.FAIL}
     assert levels(without) == ["Store"]
     assert "Durable" not in levels({**verdicts, "DUR-04": Verdict.EXPECTED})
-    assert "Durable" in levels({**verdicts, "DUR-04": Verdict.NOT_APPLICABLE})
+    assert "Durable" in levels({**verdicts, "DUR-06": Verdict.NOT_APPLICABLE})
+
+
+def test_a_store_that_does_not_declare_itself_durable_is_not():
+    verdicts = {**by_property(everything()), "DUR-01": Verdict.NOT_APPLICABLE}
+    assert "Durable" not in levels(verdicts)
 
 
 @pytest.mark.parametrize("verdict", ["FAIL", "STALE", "BLOCKED", "UNKNOWN"])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from taskkit_conformance.facts import Facts
     from taskkit_conformance.profiles import Profile
 
+_ESSENTIAL: Final = {"Durable": "DUR-01"}
+
 _SHOWN: Final = 40
 """Lines of a failing example that a terminal shows; the report folder has all of them."""
 
@@ -74,11 +76,16 @@ def by_property(outcomes: Iterable[Outcome]) -> dict[str, Verdict]:
 
 
 def levels(verdicts: Mapping[str, Verdict]) -> list[str]:
-    """Return the levels that can be claimed: all their properties passed, or do not apply."""
+    """Return the levels that can be claimed: all their properties passed, or do not apply.
+
+    What gives a level its name has to apply: a store that does not declare itself durable is not.
+    """
     claimed: list[str] = []
     for level in LEVELS:
         found = [verdicts.get(each.id) for each in properties() if each.level == level]
-        if not all(each in (Verdict.PASS, Verdict.NOT_APPLICABLE) for each in found):
+        essential = _ESSENTIAL.get(level)
+        lacking = essential is not None and verdicts.get(essential) is not Verdict.PASS
+        if lacking or not all(each in (Verdict.PASS, Verdict.NOT_APPLICABLE) for each in found):
             # Queue needs Store, Leased needs Queue; the others stand beside each other.
             if level in LEVELS[:3]:
                 break
