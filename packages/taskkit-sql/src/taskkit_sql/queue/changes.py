@@ -150,7 +150,8 @@ class Changes:
     def retry(self, row: Row, due: int, failure: Failure | None) -> None:
         """Running → waiting or ready, on purpose."""
         self.note(row, Outcome.RETRY, failure)
-        row.retry_count += 1
+        if not row.cancelling:
+            row.retry_count += 1
         self.requeue(row, due)
 
     def lose(self, row: Row, failure: Failure | None = None) -> None:
