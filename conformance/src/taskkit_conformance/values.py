@@ -71,6 +71,46 @@ ALIKE: Final = (
 
 _NAMES: Final = tuple(dict.fromkeys(name for pair in ALIKE for name in pair))
 
+CROWDS: Final = (
+    # what a collation that folds case, width, blanks or endings would take for one
+    ("mail", "Mail", "MAIL", "mail ", " mail", "mai", "mail2", "máil", "máil", "ｍａｉｌ", "maıl"),
+    # what is a pattern somewhere
+    (
+        "mail",
+        "ma_l",
+        "ma%l",
+        "m%",
+        "%",
+        "_",
+        "m*",
+        "ma?l",
+        "ma[i]l",
+        "[a-z]ail",
+        "{mail}",
+        "axb",
+        "a_b",
+    ),
+    # what begins or ends alike
+    (
+        "mail",
+        "mailing",
+        "mail-x",
+        "mail:x",
+        "mail/x",
+        "mail_1",
+        "mail\\",
+        "mail'",
+        'mail"',
+        "mail;--",
+    ),
+    # letters that are one letter in some language or form
+    ("café", "café", "cafe", "CAFÉ", "straße", "strasse", "STRASSE", "ﬁ", "fi"),
+    ("I", "i", "ı", "İ", "i̇", "σ", "ς", "Σ", "K", "k", "K", "😀", "😁"),
+    # what something would read as a number, nothing or a placeholder
+    ("1", "01", "1,0", "+1", "0", "00", "NULL", "null", "None", "%s", "%d", "{0}", "{}", "?", ":1"),
+)
+"""Names that are all different, for checks that try them all at once."""
+
 _CHARACTERS: Final = "abAB01 _%*?[]{}()'\"`\\/:;,-+=#$&|<>~^!@éßıσς日本😀𝄞\u0301"
 
 
@@ -82,6 +122,11 @@ def alike() -> SearchStrategy[tuple[str, str]]:
 def _pair(names: Collection[str]) -> tuple[str, str]:
     one, two = names
     return one, two
+
+
+def crowds() -> SearchStrategy[list[str]]:
+    """Many names that are easily confused, in any order."""
+    return st.sampled_from(CROWDS).flatmap(lambda names: st.permutations(list(names)))
 
 
 def texts(longest: int) -> SearchStrategy[str]:

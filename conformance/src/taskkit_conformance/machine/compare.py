@@ -54,7 +54,7 @@ class Pair:
 
         ``real`` does it to the backend, where its arguments differ from the model's.
         """
-        steps = self.steps(name, *args, **options)
+        before, steps = self.world, self.steps(name, *args, **options)
         try:
             found = getattr(self.backend, name)(*args, **options) if real is None else real()
         except QueueFull as full:
@@ -63,7 +63,7 @@ class Pair:
         told = (*args, *options.values())
         self.narrow(name, told, steps, found)
         if isinstance(found, Claims):
-            self.remember(found, args[0])
+            self.remember(found, args[0], before)
         self.look(name, told)
 
     def steps(self, name: str, *args: Any, **options: Any) -> list[Step]:
@@ -127,13 +127,14 @@ class Pair:
                 sentence = f"INT-02: the token of {self.case.words(task_id)} is {token}"
                 self.case.violated(sentence, found=record.token)
 
-    def remember(self, found: Claims, worker_id: str) -> None:
+    def remember(self, found: Claims, worker_id: str, before: World) -> None:
         """Keep the tokens of new claims; they grow, and the claims tell what they have to."""
         for claim in found.claims:
             task_id = claim.task.id
             job = self.world.jobs[task_id]
             name = f"claim {job.serial} of {self.case.words(task_id)}"
-            last = max((self.tokens.get((task_id, n), -1) for n in job.settled), default=-1)
+            # 0: in this life of the id it is the first claim.
+            last = self.tokens.get((task_id, before.jobs[task_id].serial), -1)
             if claim.token <= last:
                 self.case.violated(f"LEA-01: {name} has a token above {last}", found=claim.token)
             seen = (claim.attempt, claim.losses, claim.began)

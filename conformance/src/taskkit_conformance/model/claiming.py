@@ -43,21 +43,28 @@ def _claim(
         }
     for taken, after in branches.items():
         tasks = dict(taken)
-        if not _met_expired(after, wants, shut, tasks):
-            given = Given(after.now, True, tasks, next_dues(after, wants, excluding))
+        filled = _filled(wants, tasks)
+        if not _met_expired(after, wants, shut, filled):
+            given = Given(after.now, True, tasks, next_dues(after, wants, excluding, filled))
             yield Step(given, after)
 
 
-def _met_expired(
-    world: World, wants: Mapping[str, int], shut: Collection[str], taken: Mapping[str, object]
-) -> bool:
-    # A claim that is not filled has met whatever could have been given, also what had expired.
+def _filled(wants: Mapping[str, int], tasks: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    """Return the wants that got all that they asked for."""
     got = dict.fromkeys(wants, 0)
-    for group, ids in taken.items():
-        got[owner(group, wants) or ""] += len(ids)  # type: ignore[arg-type]
+    for group, ids in tasks.items():
+        for want in wants:
+            got[want] += len(ids) if owner(group, wants) == want else 0
+    return frozenset(want for want, most in wants.items() if got[want] >= most)
+
+
+def _met_expired(
+    world: World, wants: Mapping[str, int], shut: Collection[str], filled: Collection[str]
+) -> bool:
+    # A want that is not filled has met whatever could have been given, also what had expired.
     return any(
         (want := _served_by(job.task.group, wants, shut)) is not None
-        and got[want] < wants[want]
+        and want not in filled
         and job.task.due <= world.now
         and lock_room(world, job)
         and room(world, job.task.group)
@@ -218,13 +225,19 @@ def give(world: World, job: Job, worker_id: str) -> World:
 
 
 def next_dues(
-    world: World, wants: Mapping[str, int], excluding: Collection[str]
+    world: World,
+    wants: Mapping[str, int],
+    excluding: Collection[str],
+    filled: Collection[str] = (),
 ) -> frozenset[int | None]:
     """Return what ``next_due`` may be.
 
     It must not be later than the moment at which a task becomes claimable by itself. It may be
     earlier, if it is a moment at which something about the wanted groups changes: a store need not
     see that what becomes due then is held back by something else.
+
+    What was due already, before the clock stepped back, a store may not notice to wait again until
+    it meets it, which a want that is filled before does not.
     """
     exact: list[int] = []
     hints = {
@@ -242,7 +255,8 @@ def next_dues(
         hints |= {due, opens, gate(world, group), moment}
         held = None in pauses or not lock_room(world, job) or _full(world, group)
         gone = job.task.expires is not None and job.task.expires <= moment
-        if moment > world.now and not held and not gone:
+        unseen = world.now < due <= world.latest and owner(group, wants) in filled
+        if moment > world.now and not held and not gone and not unseen:
             exact.append(moment)
     latest = min(exact, default=None)
     allowed = {hint for hint in hints if hint > world.now and (latest is None or hint <= latest)}

@@ -91,6 +91,8 @@ class World:
     """One state of a store."""
 
     now: int
+    latest: int = 0
+    """The latest moment that its clock has shown."""
     jobs: Mapping[str, Job] = field(default_factory=dict)
     claimed: Mapping[str, int] = field(default_factory=dict)
     """How often each id was claimed, in all its lives."""
@@ -107,7 +109,8 @@ class World:
     def at(self, now: int) -> World:
         """Return the world at another moment. What ran "in the future" ran by now."""
         starts = {group: tuple(min(at, now) for at in past) for group, past in self.starts.items()}
-        return replace(self, now=now, starts=starts)
+        latest = max(self.latest, self.now, now)
+        return replace(self, now=now, latest=latest, starts=starts)
 
     def moved(self, now: int) -> list[World]:
         """Return what the world may be after its clock was moved.

@@ -115,19 +115,22 @@ def progress_round_trips_through_the_heartbeat(case: Case) -> None:
 
 @proves("HIS-03")
 def tasks_are_found_by_all_their_labels(case: Case) -> None:
-    """All that are asked for, with the right types, in every state."""
-    few = st.sampled_from(["1", 1, True, 0, False, "", "a", 2.5, "2.5", "True"])
-    key = st.sampled_from(["k", "K", "k ", "a.b", "a", "$.k", "%"])
-    drawn = case.draw(st.lists(st.dictionaries(key, few, max_size=3), min_size=2, max_size=5))
+    """All that are asked for, with the right types: each pair alone, and some together."""
+    few = st.sampled_from(["1", 1, True, 0, False, "", 2.5, "2.5", "True"])
+    key = st.sampled_from(["k", "K", "a.b", "%"])
+    one = case.draw(st.permutations([1, True, "1"]))
+    drawn = [{"k": one[0]}, {"k": one[1], "K": one[0]}]
+    drawn += case.draw(st.lists(st.dictionaries(key, few, max_size=3), min_size=1, max_size=3))
     tasks = [case.task(labels=labels) for labels in drawn]
     put(case, *tasks)
-    asked = dict(case.draw(st.sampled_from(drawn) | st.dictionaries(key, few, max_size=2)))
-    expected = [
-        task.id
-        for task, labels in zip(tasks, drawn, strict=True)
-        if all(key in labels and _same(labels[key], value) for key, value in asked.items())
-    ]
-    case.equal(ids(case, labels=asked), sorted(expected), f"what is found by {asked}")
+    pairs = [{name: value} for labels in drawn for name, value in labels.items()]
+    for asked in [*pairs, *drawn, {"k": one[2]}, {"absent": 1}]:
+        expected = [
+            task.id
+            for task, labels in zip(tasks, drawn, strict=True)
+            if all(name in labels and _same(labels[name], value) for name, value in asked.items())
+        ]
+        case.equal(ids(case, labels=asked), sorted(expected), f"what is found by {asked}")
 
 
 def _same(one: object, two: object) -> bool:

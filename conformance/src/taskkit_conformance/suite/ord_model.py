@@ -98,14 +98,12 @@ def equal_dues_are_claimed_by_ascending_id(case: Case) -> None:
 
 @proves("ORD-05")
 def a_claim_keeps_to_its_group(case: Case) -> None:
-    """Names that are easily taken for each other."""
+    """Each of many names that are easily taken for each other gives its own task alone."""
     worker(case)
-    mine, other = case.draw(values.alike())
-    own, foreign = add(case, mine), add(case, other)
-    case.equal(
-        claimed(case, other, 5), [foreign], f"what a claim of {other!r} gives beside {mine!r}"
-    )
-    case.equal(claimed(case, mine, 5), [own], f"what a claim of {mine!r} gives")
+    names = case.draw(values.crowds())
+    task_ids = put(case, *[case.task(name) for name in names])
+    for name, task_id in zip(names, task_ids, strict=True):
+        case.equal(claimed(case, name, 5), [task_id], f"what a claim of {name!r} gives")
 
 
 @proves("ORD-06")

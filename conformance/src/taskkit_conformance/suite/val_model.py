@@ -44,7 +44,7 @@ _NOT_NUMBERS = st.sampled_from([float("nan"), float("inf"), float("-inf")])
 
 
 @proves("VAL-02")
-def nan_and_infinity_arerefused(case: Case) -> None:
+def nan_and_infinity_are_refused(case: Case) -> None:
     """Wherever seconds are given; nothing is changed."""
     number = case.draw(_NOT_NUMBERS)
     kit = kit_of(case)
@@ -125,7 +125,7 @@ def data_is_bytes(case: Case) -> None:
 
 
 @proves("VAL-05")
-def a_limit_of_zero_gives_nothing_and_a_negative_one_isrefused(case: Case) -> None:
+def a_limit_of_zero_gives_nothing_and_a_negative_one_is_refused(case: Case) -> None:
     """Pages, purges, reclaims, claims."""
     later(case, 0)
     worker(case, "dead", 1)
@@ -142,7 +142,7 @@ def a_limit_of_zero_gives_nothing_and_a_negative_one_isrefused(case: Case) -> No
     negative = -case.draw(st.integers(1, 1000))
     kind = case.draw(st.sampled_from(["find", "purge", "purge by age", "reclaim", "claim"]))
     if kind == "claim":
-        case.equal(_claimed_orrefused(case, negative), [], f"what a claim of {negative} gives")
+        case.equal(_claimed_or_refused(case, negative), [], f"what a claim of {negative} gives")
     else:
         with refused(case, f"{kind} with a limit of {negative}"):
             if kind == "find":
@@ -156,7 +156,7 @@ def a_limit_of_zero_gives_nothing_and_a_negative_one_isrefused(case: Case) -> No
     case.equal(states, [State.RUNNING, State.SUCCEEDED, State.QUEUED], "the tasks after all that")
 
 
-def _claimed_orrefused(case: Case, most: int) -> list[str]:
+def _claimed_or_refused(case: Case, most: int) -> list[str]:
     try:
         return claimed(case, "i", most)
     except InvalidInput:
@@ -215,7 +215,7 @@ def instants_from_1970_to_9999_work(case: Case) -> None:
 
 
 @proves("VAL-09")
-def what_is_not_declared_isrefused(case: Case) -> None:
+def what_is_not_declared_is_refused(case: Case) -> None:
     """A transaction of a kind that the backend does not know; and nothing is put."""
     task = case.task()
     within = case.draw(st.sampled_from([object(), 1, "a transaction", [], {}]))

@@ -20,12 +20,12 @@ from taskkit_conformance import values
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
 from taskkit_conformance.verbs import (
-    add,
     claimed,
     counts,
     get,
     ids,
     kit_of,
+    put,
     refused,
     worker,
 )
@@ -54,7 +54,7 @@ def texts_of_the_declared_length_are_kept_whole(case: Case) -> None:
 
 
 @proves("VAL-01")
-def one_more_character_isrefused(case: Case) -> None:
+def one_more_character_is_refused(case: Case) -> None:
     """Before anything is written; and one more byte of data."""
     letter = case.draw(_LETTERS)
     kind = case.draw(st.sampled_from(["group", "name", "key", "lock", "label", "labels", "data"]))
@@ -74,33 +74,35 @@ def one_more_character_isrefused(case: Case) -> None:
 
 @proves("VAL-06")
 def hostile_text_is_text(case: Case) -> None:
-    """As group, name, keys, label, worker, schedule: nothing aliases, nothing injects."""
-    name = worker(case, case.draw(values.texts(100)))
-    one, two = case.draw(values.alike())
-    text = case.draw(values.groups())
-    for group, word in ((one, text), (two, one)):
-        fields = {"name": word, "unique_key": word, "lock_key": word, "labels": {word: word}}
-        add(case, group, **fields)
-    mine, other = ids(case, group=one), ids(case, group=two)
-    case.equal((len(mine), len(other)), (1, 1), f"how many are found in {one!r} and {two!r}")
-    task = get(case, mine[0]).task
-    seen = (task.group, task.name, task.unique_key, task.lock_key, dict(task.labels))
-    case.equal(seen, (one, text, text, text, {text: text}), "the texts of the first")
-    case.equal(ids(case, name=text, group=one), mine, f"what is found by the name {text!r}")
-    case.equal([c.group for c in case.backend.count([two])], [two], f"the counts of {two!r}")
-    case.backend.pause([two])
-    case.equal(claimed(case, one, 5, worker_id=name), mine, f"what is claimed of {one!r}")
-    case.equal(claimed(case, two, 5, worker_id=name), [], f"what is claimed of {two!r}, paused")
-    case.equal([w.info.id for w in case.backend.workers()], [name], "the worker")
-    case.backend.delete(mine)
-    case.equal(ids(case), other, "what is left after the first is deleted")
+    """As group, name, keys, label, worker: nothing aliases, nothing injects."""
+    crowd = case.draw(values.crowds())
+    name = worker(case, crowd[0])
+    texts = [*crowd, case.draw(values.groups(subgroups=False))]
+    texts = list(dict.fromkeys(texts))
+    tasks = [
+        case.task(text, name=text, unique_key=text, lock_key=text, labels={text: text})
+        for text in texts
+    ]
+    put(case, *tasks)
+    paused = case.draw(st.sampled_from(texts))
+    case.backend.pause([paused])
+    for text, task in zip(texts, tasks, strict=True):
+        stored = get(case, task.id).task
+        seen = (stored.group, stored.name, stored.unique_key, stored.lock_key, dict(stored.labels))
+        case.equal(seen, (text, text, text, text, {text: text}), f"the texts of {text!r}")
+        case.equal(ids(case, group=text), [task.id], f"what is found in the group {text!r}")
+        case.equal(ids(case, name=text), [task.id], f"what is found by the name {text!r}")
+        given = claimed(case, text, 5, worker_id=name)
+        case.equal(given, [] if text == paused else [task.id], f"what a claim of {text!r} gives")
+    case.equal([each.info.id for each in case.backend.workers()], [name], "the worker")
+    case.equal(len(case.backend.count(texts[:1])), 1, f"how many counts {texts[0]!r} has")
 
 
 _BAD = ["\x00", "\n", "\t", "\x7f", "\x1b", "\u2028", "\ud800", ""]
 
 
 @proves("VAL-06")
-def control_characters_arerefused(case: Case) -> None:
+def control_characters_are_refused(case: Case) -> None:
     """In every text that steers something."""
     bad = case.draw(st.sampled_from(_BAD))
     text = bad and f"a{bad}b"
