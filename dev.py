@@ -25,6 +25,7 @@ COMMANDS = {
     "lint": ("lint", "ruff, import-linter, deptry, codespell"),
     "types": ("types", "mypy --strict and pyright"),
     "build": ("build", "build the wheels and try them in an empty environment"),
+    "stranger": ("stranger", "prove the example backend from wheels, as a stranger would"),
     "coverage": ("coverage", "run the tests once and report what they do not reach"),
     "lock": ("lock", "write requirements.lock anew"),
 }

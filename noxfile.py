@@ -101,7 +101,10 @@ def tests(session: nox.Session, package: str) -> None:
         paths = ["packages/taskkit-sql/tests", "tests/contract"]
     else:
         install(
-            session, "packages/taskkit-core[cli,demo,reload]", PACKAGES["sql"], groups=("test",)
+            session,
+            "packages/taskkit-core[cli,demo,reload]",
+            *(PACKAGES["sql"], "conformance"),
+            groups=("test",),
         )
         paths = ["tests/acceptance", "tests/docs", "tests/examples", "docs"]
     session.run("pytest", *paths, *session.posargs)
@@ -140,7 +143,10 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types of the packages and of what their users write."""
     install(
-        session, "packages/taskkit-core[cli,demo,reload]", PACKAGES["sql"], groups=("types", "test")
+        session,
+        "packages/taskkit-core[cli,demo,reload]",
+        *(PACKAGES["sql"], "conformance"),
+        groups=("types", "test"),
     )
     typing_tests = [str(path) for path in sorted(ROOT.glob("packages/*/typing_tests"))]
     session.run("mypy", *SOURCES, "examples")
@@ -160,15 +166,49 @@ def build(session: nox.Session) -> None:
         files = sorted(map(str, wheels.iterdir()))
         session.run("check-wheel-contents", *(file for file in files if file.endswith(".whl")))
         session.run("twine", "check", "--strict", *files)
-        empty = Path(scratch, "empty")
-        session.run("virtualenv", "-q", str(empty))
+        empty = install_wheels(session, wheels, Path(scratch, "empty"))
         python = str(empty / "bin" / "python")
-        session.run(
-            *(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *CONSTRAINTS),
-            *(file for file in files if file.endswith(".whl")),
-            external=True,
-        )
         session.run(python, "-I", str(ROOT / "tests" / "smoke.py"), external=True)
+
+
+def install_wheels(session: nox.Session, wheels: Path, place: Path) -> Path:
+    """Make an environment that holds wheels and what they need, and return it."""
+    session.run("virtualenv", "-q", str(place))
+    session.run(
+        *(str(place / "bin" / "python"), "-m", "pip", "install", "-q"),
+        *("--disable-pip-version-check", *CONSTRAINTS, *map(str, sorted(wheels.glob("*.whl")))),
+        external=True,
+    )
+    return place
+
+
+@nox.session
+def stranger(session: nox.Session) -> None:
+    """Prove the example backend as a stranger would: from wheels, in an empty environment."""
+    session.install("-q", *CONSTRAINTS, *group("build"))
+    # The example syncs its file at each change, which on a disk takes milliseconds each time.
+    memory = Path("/dev/shm")  # noqa: S108 - the folder in it is made by tempfile
+    fast = memory if memory.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=fast) as store, tempfile.TemporaryDirectory() as scratch:
+        wheels, folder = Path(scratch, "wheels"), Path(scratch, "folder")
+        for path in (PACKAGES["core"], "conformance", "examples/custom-backend"):
+            session.run(
+                *("python", "-m", "build", "--wheel", "--outdir", str(wheels), path), silent=True
+            )
+        place = install_wheels(session, wheels, Path(scratch, "empty"))
+        shutil.copytree(ROOT / "examples/custom-backend/tests", folder)
+        with session.chdir(folder):
+            session.run(
+                *(str(place / "bin" / "pytest"), "-q", "--taskkit-property", "ORD-03"),
+                *("--taskkit-lanes", "model"),
+                env={"TMPDIR": store},
+                external=True,
+            )
+            session.run(
+                *(str(place / "bin" / "taskkit-conformance"), "filestore"),
+                *("--url", f"filestore://{store}/{{namespace}}", *session.posargs),
+                external=True,
+            )
 
 
 @nox.session

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from taskkit.backend import Backend
 from taskkit.clock import Clock
 from taskkit.errors import InvalidSetting
 from taskkit.plugins import hookimpl
@@ -16,7 +17,7 @@ _SCHEME = "filestore://"
 
 
 @hookimpl
-def taskkit_open(url: str | None, options: Mapping[str, Any], clock: Clock | None) -> FileBackend:
+def taskkit_open(url: str | None, options: Mapping[str, Any], clock: Clock | None) -> Backend:
     """Open a store."""
     if options or url is None or not url.startswith(f"{_SCHEME}/"):
         wanted = f"{_SCHEME}/path/of/a/folder and no options"
