@@ -153,14 +153,16 @@ def _read(path):
 
 
 def test_a_player_that_ends_by_itself_is_told_of_at_once(execute, monkeypatch):
-    start = chaos.Troupe._launch
+    launch = chaos.Troupe._launch
     monkeypatch.setattr(
         chaos.Troupe,
         "_launch",
-        lambda self, part, name, url, told: start(self, part, name, "nowhere://", told),
+        lambda self, part, name, url, told: launch(self, "no such part", name, url, told),
     )
-    with pytest.raises(Exception, match="nowhere"):
-        execute("DUR-03")
+    found = execute("DUR-03")
+    assert found.verdict is Verdict.FAIL
+    assert "ended by itself" in found.message
+    assert "KeyError: 'no such part'" in found.message
 
 
 # ---- what the account of a storm accuses, and what not

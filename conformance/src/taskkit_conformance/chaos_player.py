@@ -36,10 +36,20 @@ class Player:
         return [one for one in self.operations() if one.kind == kind and one.ending == "ok"]
 
     def held(self) -> set[tuple[str, int]]:
-        """Return what it has claimed, and not yet tried to settle."""
-        operations = self.operations()
-        settled = {one.claim for one in operations if one.kind == "settle"}
-        return {pair for one in operations for pair in one.claims} - settled
+        """Return what it has claimed and not yet tried to settle, as far as it knows.
+
+        What it held when it was told that it is not alive, it has dropped.
+        """
+        held: set[tuple[str, int]] = set()
+        for one in self.operations():
+            held.update(one.claims)
+            if one.kind == "settle":
+                held.discard(one.claim)
+            elif one.kind == "register":
+                held.clear()
+            elif one.kind == "beat" and one.ending == "ok":
+                held = {pair for pair in held if pair[0] not in one.answer["void"]}
+        return held
 
     def is_within(self) -> str | None:
         """Return which operation it has called that has not ended; None if it is not in the store.
