@@ -76,8 +76,8 @@ class Queue(Protocol):
         non-empty subgroups of a want it goes round: k claims of one serve k subgroups once each.
         Each claim has a token larger than all earlier ones of its task, and ``attempt`` one
         higher. A task whose lock, ``max_running`` or rate is used up is passed over and blocks
-        nobody; a task that has expired becomes cancelled and is not given. Of a paused group
-        nothing is given.
+        nobody; a task that has expired becomes cancelled (its failure has the type ``EXPIRED``)
+        and is not given. Of a paused group nothing is given.
 
         Args:
             worker_id: A registered worker whose lease has not expired; otherwise nothing is
@@ -99,7 +99,8 @@ class Queue(Protocol):
         came first) unless it is discarded. ``LOSE`` does to the task what ``reclaim`` would: its
         ``losses`` grows by one, and it is queued again with its due unchanged, or failed or lost
         by its ``on_lost`` and ``max_lost``. A task that returns to the queue while another holds
-        its unique key becomes cancelled, with ``SUPERSEDED`` and that task's id as its failure.
+        its unique key becomes cancelled; its failure has the type ``SUPERSEDED`` and that task's
+        id as its message.
         """
         ...
 
@@ -220,7 +221,8 @@ class Operations(Protocol):
         """Cancel: an unclaimed task becomes cancelled at once and for ever (``DONE``).
 
         A running one is marked (``REQUESTED``): its worker learns of it by heartbeat, and however
-        it is settled it becomes cancelled. A finished one is ``REFUSED``.
+        it is settled it becomes cancelled. A finished one is ``REFUSED``. The failure of what
+        becomes cancelled has the type ``CANCELLED_BY_REQUEST``.
         """
         ...
 
