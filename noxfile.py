@@ -23,7 +23,11 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "build", "tests"]
 
 ROOT = Path(__file__).parent
-PACKAGES = {"core": "packages/taskkit-core", "sql": "packages/taskkit-sql"}
+PACKAGES = {
+    "core": "packages/taskkit-core",
+    "sql": "packages/taskkit-sql",
+    "conformance": "conformance",
+}
 SOURCES = [f"{path}/src" for path in PACKAGES.values()]
 CONSTRAINTS = ["-c", "requirements.lock"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -84,6 +88,7 @@ def demo(session: nox.Session) -> None:
     "python,package",
     [
         *((python, package) for python in PYTHONS for package in ("core", "sql")),
+        (OLDEST, "conformance"),
         (OLDEST, "whole"),
     ],
 )
@@ -91,23 +96,31 @@ def tests(session: nox.Session, package: str) -> None:
     """Test one package on one Python, installed without the others; or the whole system.
 
     ``core`` and ``sql`` run the package's own tests, ``sql`` the contract tests of backends too;
-    ``whole`` runs what crosses packages: acceptance, examples and the code blocks of the docs.
+    ``conformance`` runs the suite's own tests, then the suite, quickly, on every backend that is
+    here; ``whole`` runs what crosses packages: acceptance, examples, the code blocks of the docs.
     """
+    split = ["-n", "2"]
     if package == "core":
         install(session, "packages/taskkit-core[reload]", groups=("test",))
         paths = ["packages/taskkit-core/tests"]
     elif package == "sql":
-        install(session, *PACKAGES.values(), groups=("test",))
+        install(session, PACKAGES["core"], PACKAGES["sql"], groups=("test",))
         paths = ["packages/taskkit-sql/tests", "tests/contract"]
+    elif package == "conformance":
+        install(session, *PACKAGES.values(), groups=("test",))
+        paths = ["conformance/tests"]
     else:
         install(
             session,
             "packages/taskkit-core[cli,demo,reload]",
-            *(PACKAGES["sql"], "conformance"),
+            *(PACKAGES["sql"], PACKAGES["conformance"]),
             groups=("test",),
         )
-        paths = ["tests/acceptance", "tests/docs", "tests/examples", "docs"]
-    session.run("pytest", *paths, *session.posargs)
+        paths, split = ["tests/acceptance", "tests/docs", "tests/examples", "docs"], []
+    if package == "conformance":
+        for backend in ("memory", "sql"):
+            session.run("taskkit-conformance", backend, "--profile", "quick")
+    session.run("pytest", *split, *paths, *session.posargs)
 
 
 @nox.session
@@ -116,7 +129,7 @@ def coverage(session: nox.Session) -> None:
     install(
         session,
         "packages/taskkit-core[cli,demo,reload]",
-        PACKAGES["sql"],
+        *(PACKAGES["sql"], PACKAGES["conformance"]),
         groups=("test", "coverage"),
     )
     session.run("coverage", "erase")
@@ -128,7 +141,12 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Look for faults that need no test to be seen."""
-    install(session, "packages/taskkit-core[cli,demo,reload]", PACKAGES["sql"], groups=("lint",))
+    install(
+        session,
+        "packages/taskkit-core[cli,demo,reload]",
+        *(PACKAGES["sql"], PACKAGES["conformance"]),
+        groups=("lint",),
+    )
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
@@ -145,7 +163,7 @@ def types(session: nox.Session) -> None:
     install(
         session,
         "packages/taskkit-core[cli,demo,reload]",
-        *(PACKAGES["sql"], "conformance"),
+        *(PACKAGES["sql"], PACKAGES["conformance"]),
         groups=("types", "test"),
     )
     typing_tests = [str(path) for path in sorted(ROOT.glob("packages/*/typing_tests"))]
@@ -191,7 +209,7 @@ def stranger(session: nox.Session) -> None:
     fast = memory if memory.is_dir() else None
     with tempfile.TemporaryDirectory(dir=fast) as store, tempfile.TemporaryDirectory() as scratch:
         wheels, folder = Path(scratch, "wheels"), Path(scratch, "folder")
-        for path in (PACKAGES["core"], "conformance", "examples/custom-backend"):
+        for path in (PACKAGES["core"], PACKAGES["conformance"], "examples/custom-backend"):
             session.run(
                 *("python", "-m", "build", "--wheel", "--outdir", str(wheels), path), silent=True
             )

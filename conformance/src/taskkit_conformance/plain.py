@@ -12,7 +12,7 @@ class PlainHandler:
         """Return the task's data."""
         return task.data
 
-    def get_retry_interval(self, task: Any, exc: Exception) -> float | None:  # noqa: ARG002
+    def get_retry_interval(self, task: Any, exception: Exception) -> float | None:  # noqa: ARG002
         """Never retry."""
         return None
 

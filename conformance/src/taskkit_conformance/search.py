@@ -164,7 +164,7 @@ class Search:
             database=_Shelf(self),
             derandomize=False,
             phases=phases,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=tuple(HealthCheck.__members__.values()),
             report_multiple_bugs=False,
             print_blob=False,
         )

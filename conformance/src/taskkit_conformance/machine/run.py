@@ -125,6 +125,7 @@ class Run:
             return
         meant: list[Settlement] = []
         real: list[Settlement] = []
+        worker_id = ""
         for number, outcome, delay in chosen:
             # The newest first: most of them are live.
             (task_id, serial), worker_id = self.pair.claims[-1 - number % len(self.pair.claims)]

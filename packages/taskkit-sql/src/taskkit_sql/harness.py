@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from taskkit_sql.schema import STATES
 from taskkit_sql.settings import Settings, read_settings
@@ -77,28 +78,34 @@ class SqliteHarness:
     @contextmanager
     def yield_points(self, callback: Callable[[], None]) -> Iterator[None]:
         """While the context lasts, call back before every statement."""
-        before, _Watched.callback = _Watched.callback, callback
+        before, _watch.callback = _watch.callback, callback
         try:
             yield
         finally:
-            _Watched.callback = before
+            _watch.callback = before
 
 
-class _Watched:
-    callback: Callable[[], None] | None = None
+class _Watch:
+    """Whom to call before a statement."""
+
+    def __init__(self) -> None:
+        self.callback: Callable[[], None] | None = None
+
+
+_watch = _Watch()
 
 
 class _Cursor(sqlite3.Cursor):
     # Here, not in SQLAlchemy's events: the hot statements go to the driver's cursor directly.
     def execute(self, sql: str, parameters: Any = (), /) -> Self:
-        if _Watched.callback is not None:
-            _Watched.callback()
+        if _watch.callback is not None:
+            _watch.callback()
         super().execute(sql, parameters)
         return self
 
     def executemany(self, sql: str, parameters: Any, /) -> Self:
-        if _Watched.callback is not None:
-            _Watched.callback()
+        if _watch.callback is not None:
+            _watch.callback()
         super().executemany(sql, parameters)
         return self
 
@@ -115,8 +122,8 @@ def _connecting(dialect: Any, _record: object, _arguments: object, options: dict
 
 def _watch_connections() -> None:
     # Of all engines: those that are open when a context begins have to take part in it.
-    if not sa.event.contains(sa.Engine, "do_connect", _connecting):
-        sa.event.listen(sa.Engine, "do_connect", _connecting)
+    if not event.contains(sa.Engine, "do_connect", _connecting):
+        event.listen(sa.Engine, "do_connect", _connecting)
 
 
 def _settings(namespace: Any) -> Settings:
