@@ -161,6 +161,8 @@ class Bench:
             for place in case.places:
                 with suppress(Exception):
                     self.harness.dispose(place)
+            if lane == "chaos":  # the store may have been killed, and our connections with it
+                self.reopen()
 
     def wipe(self) -> None:
         """Empty the place."""
