@@ -1,4 +1,4 @@
-"""The checks, one module for each group of properties and lane: ``ord_model``, ``lea_race`` …"""
+"""The checks: one module for each group of properties and lane, such as ``lea_race``."""
 
 from __future__ import annotations
 
