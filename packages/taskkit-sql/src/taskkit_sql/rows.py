@@ -123,7 +123,8 @@ def claimed_task(row: Values) -> Task:
      unique_key, _slot, lock_key, lock_limit, options, labels, _attempt, _losses) = row  # fmt: skip
     if type(data) is not bytes:
         raise ValueError("data: expected bytes")
-    if options is None and labels is None and unique_key is None and lock_key is None:
+    special = unique_key is not None or lock_key is not None or lock_limit != 1
+    if options is None and labels is None and not special:
         # Nearly always. Positional, because this runs once for each task.
         return Task(
             task_id, group, name, data, due, created, priority, retry_count,
