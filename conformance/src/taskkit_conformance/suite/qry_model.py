@@ -51,9 +51,9 @@ def counts_are_exact(case: Case) -> None:
         st.lists(st.sampled_from(["b", "B", "a", "b.x", "é"]), min_size=1, max_size=4)
     )
     now = case.clock.now()
-    for group in names:
+    for number, group in enumerate(names):
         add(case, group, due=now + case.draw(st.integers(-3, 3)) * SECOND)
-        bring(case, case.draw(st.sampled_from(list(State))), f"{group}.z")
+        bring(case, case.draw(st.sampled_from(list(State))), f"{group}.z{number}")
     ends = st.sampled_from([Outcome.DISCARD, Outcome.FAIL, Outcome.RETRY, Outcome.SUCCEED])
     for group in case.draw(st.lists(st.sampled_from(names), min_size=1, max_size=3)):
         for claim in case.claim(group):
