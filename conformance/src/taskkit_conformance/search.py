@@ -9,7 +9,7 @@ import unittest
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
@@ -164,7 +164,7 @@ class Search:
             database=_Shelf(self),
             derandomize=False,
             phases=phases,
-            suppress_health_check=tuple(HealthCheck.__members__.values()),
+            suppress_health_check=cast("list[HealthCheck]", list(HealthCheck)),
             report_multiple_bugs=False,
             print_blob=False,
         )
