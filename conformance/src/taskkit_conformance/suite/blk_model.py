@@ -241,6 +241,20 @@ def a_claim_of_several_groups_is_filled(case: Case) -> None:
     case.equal(claimed(case, most=5), [], "what is given once nothing is left")
 
 
+@proves("BLK-06")
+def every_want_of_a_claim_is_filled(case: Case) -> None:
+    """Several groups in one call: each gives what is asked of it, or all that it has."""
+    worker(case)
+    groups = case.draw(st.lists(st.sampled_from("abcd"), min_size=2, max_size=4, unique=True))
+    sizes = {group: case.draw(st.integers(0, 3)) for group in groups}
+    wants = {group: case.draw(st.integers(0, 4)) for group in groups}
+    put(case, *[case.task(group) for group in groups for _ in range(sizes[group])])
+    given = [claim.task.group for claim in case.backend.claim("w1", wants).claims]
+    got = {group: given.count(group) for group in groups}
+    expected = {group: min(sizes[group], wants[group]) for group in groups}
+    case.equal(got, expected, f"what a claim of {wants} gives, {sizes} being there")
+
+
 @proves("BLK-07")
 def an_unknown_id_is_no_error(case: Case) -> None:
     """It is answered so, and hinders nobody."""

@@ -1,0 +1,86 @@
+"""Lets the checks of a property look at a mutant, or at a backend that is only unusual."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from mutants.mutant import Mutant
+from taskkit_conformance.bench import Bench
+from taskkit_conformance.check import Check, all_checks
+from taskkit_conformance.harness import harness_of
+from taskkit_conformance.profiles import PROFILES, Budget
+from taskkit_conformance.run import execute
+from taskkit_conformance.verdicts import Outcome, Verdict
+
+_QUICK = PROFILES["quick"]
+_SECONDS = 20.0
+"""For one check: so many that the number of examples decides, not the speed of the machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the checks of one property said of a mutant, with one seed."""
+
+    killed: bool
+    said: str = ""
+
+
+def checks_of(mutant: Mutant) -> list[Check]:
+    """Return the checks that have to find it."""
+    return [
+        check
+        for check in _checks()
+        if check.number == mutant.property and check.lane == mutant.lane
+    ]
+
+
+def hunt(mutant: Mutant, seed: int) -> Found:
+    """Run them until one fails."""
+    with changed(mutant.apply, mutant.backend) as bench:
+        for check in checks_of(mutant):
+            outcome = run(check, bench, seed)
+            if outcome.verdict is Verdict.FAIL:
+                return Found(True, outcome.reason)
+    return Found(False)
+
+
+def alarms(apply: Callable[[pytest.MonkeyPatch], None], checks: Sequence[Check], seed: int) -> list:
+    """Return what the checks say against a backend that is right."""
+    with changed(apply) as bench:
+        outcomes = [run(check, bench, seed) for check in checks]
+    bad = (Verdict.FAIL, Verdict.UNKNOWN)
+    return [f"{each.check}: {each.message}" for each in outcomes if each.verdict in bad]
+
+
+@contextmanager
+def changed(
+    apply: Callable[[pytest.MonkeyPatch], None], backend: str = "memory"
+) -> Iterator[Bench]:
+    """Open a bench on a backend that has been changed."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        apply(patch)
+        url = f"sqlite:///{folder}/{{namespace}}.db" if backend == "sql" else None
+        bench = Bench(harness_of(backend), url)
+        bench.open()
+        try:
+            yield bench
+        finally:
+            bench.close()
+
+
+def run(check: Check, bench: Bench, seed: int) -> Outcome:
+    """Run one check as the quick profile does, without making a failure small."""
+    quick = _QUICK.budget(check, _checks())
+    budget = Budget(quick.examples, _SECONDS, shrinking=0)
+    return execute(check, bench, budget, seed=seed, patience=30)
+
+
+@cache
+def _checks() -> tuple[Check, ...]:
+    return tuple(all_checks())
