@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from taskkit.clock import monotonic, sleep
 from taskkit_conformance.servers import Missing, StartFailed, mariadb, obtain, places, postgres
 from taskkit_conformance.servers import redis as redis_module
 from taskkit_conformance.servers.obtaining import KINDS, variable_of
@@ -15,8 +17,6 @@ from taskkit_conformance.servers.program import Program
 from taskkit_conformance.servers.redis import Connection
 from taskkit_conformance.servers.statements import NoClient, execute
 from taskkit_conformance.servers.urls import Address, address_of
-
-from taskkit.clock import monotonic, sleep
 
 pytest_plugins = ["pytester"]
 
