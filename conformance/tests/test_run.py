@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import strategies as st
+from hypothesis.errors import HypothesisException
 
 from taskkit.records import Outcome as Ending
 from taskkit.records import Settlement
@@ -258,3 +259,24 @@ def test_a_program_reads_like_one(bench):
         "w1 claims 2 of g → nothing; next start + 5 s",
         "cancel [t1, 'nobody'] → {t1: 'requested', 'nobody': 'unknown'}",
     ]
+
+
+def test_an_error_around_the_check_is_no_pass(bench, monkeypatch):
+    """A wipe that fails now and then is the harness's fault, and must not be passed over."""
+    wipes = []
+    wipe = bench.harness.wipe
+
+    def wipes_seldom(place, client):
+        wipes.append(1)
+        if len(wipes) == 4:
+            raise RuntimeError("the store would not be wiped")
+        wipe(place, client)
+
+    monkeypatch.setattr(bench.harness, "wipe", wipes_seldom, raising=False)
+
+    def fine(case):
+        case.require(case.draw(st.integers()) is not None, "always")
+
+    # Not a verdict on the backend: the run itself ends with an error.
+    with pytest.raises(HypothesisException):
+        execute(check_of(fine), bench, BUDGET)

@@ -146,10 +146,11 @@ class Search:
             raise _Enough from error
 
     def _ended_by(self, error: HypothesisException) -> None:
-        if isinstance(error, Flaky):
-            self.tally.flaky = True
-        elif self._latest is None and self.tally.exercised:
+        flaky = isinstance(error, Flaky)
+        if self._latest is None and (flaky or self.tally.exercised):
+            # What failed was not the check but what surrounds it, such as a wipe that raised.
             raise error
+        self.tally.flaky = self.tally.flaky or flaky
 
     # ---- hypothesis
 
