@@ -139,6 +139,17 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Prove the conformance suite: its checks find every mutant; ``-- --seeds 20`` for the whole.
+
+    Takes some minutes. Writes conformance/tests/mutants/matrix.md.
+    """
+    install(session, *PACKAGES.values(), groups=("test",))
+    with session.chdir("conformance/tests"):
+        session.run("python", "-W", "ignore", "-m", "mutants.matrix", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Look for faults that need no test to be seen."""
     install(

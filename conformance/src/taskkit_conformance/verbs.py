@@ -56,6 +56,11 @@ def find(case: Case, task_id: str) -> Record | None:
     return case.backend.get([task_id])[task_id]
 
 
+def noted(case: Case, attempts: int) -> int:
+    """Return how many entries a history has after so many attempts: none in a store without."""
+    return attempts if case.capabilities.history else 0
+
+
 def state(case: Case, task_id: str) -> State | None:
     """Return the state of a task, None if it is gone."""
     record = find(case, task_id)

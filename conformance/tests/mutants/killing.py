@@ -50,12 +50,17 @@ def hunt(mutant: Mutant, seed: int) -> Found:
     return Found(False)
 
 
-def alarms(apply: Callable[[pytest.MonkeyPatch], None], checks: Sequence[Check], seed: int) -> list:
+def alarms(
+    apply: Callable[[pytest.MonkeyPatch], None], checks: Sequence[Check], seed: int
+) -> list[str]:
     """Return what the checks say against a backend that is right."""
+    found: list[str] = []
     with changed(apply) as bench:
-        outcomes = [run(check, bench, seed) for check in checks]
-    bad = (Verdict.FAIL, Verdict.UNKNOWN)
-    return [f"{each.check}: {each.message}" for each in outcomes if each.verdict in bad]
+        for check in checks:
+            outcome = run(check, bench, seed)
+            if outcome.verdict in (Verdict.FAIL, Verdict.UNKNOWN):
+                found.append(f"{check.id}: {outcome.reason}")
+    return found
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class Run:
         return f"a_{number:032x}"
 
     def task(self, fields: dict[str, Any]) -> NewTask:
-        given = dict(fields)
+        given = {**fields, **self.without_history()}
         delay, expires = given.pop("delay"), given.pop("expires", None)
         if expires is not None:
             given["expires"] = self.now + expires * SECOND
@@ -60,13 +60,18 @@ class Run:
         self.pair.ids.append(task.id)
         return task
 
+    def without_history(self) -> dict[str, int]:
+        """Return what a task has to ask for in a store that keeps no history."""
+        return {} if self.case.capabilities.history else {"max_history": 0}
+
     def known(self, number: int) -> list[NewTask]:
         """Return a task with a known id and other contents."""
         if not self.pair.ids:
             return []
         task_id = self.pair.ids[number % len(self.pair.ids)]
         group = task_id[:-33]
-        return [NewTask(id=task_id, group=group, name="other", data=b"other", due=self.now)]
+        other: dict[str, Any] = {"name": "other", "data": b"other", **self.without_history()}
+        return [NewTask(id=task_id, group=group, due=self.now, **other)]
 
     def instants(self) -> list[int]:
         """Return the instants at which something changes by itself."""

@@ -24,6 +24,7 @@ from taskkit_conformance.verbs import (
     go_quietly,
     kit_of,
     later,
+    noted,
     put,
     worker,
 )
@@ -175,7 +176,7 @@ def what_is_named_twice_is_done_once(case: Case) -> None:
         case.equal(case.backend.settle("w1", [one, one]), [True, True], "the answers to settle")
         record = get(case, task_id)
         seen = (record.task.retry_count, len(record.history))
-        case.equal(seen, (1, 1), "retry_count and length of the history")
+        case.equal(seen, (1, noted(case, 1)), "retry_count and length of the history")
         return
     arguments = (case.clock.now(),) if name.startswith("re") else ()
     answer = getattr(case.backend, name)([task_id, task_id], *arguments)
