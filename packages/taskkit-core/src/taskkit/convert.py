@@ -35,4 +35,7 @@ def to_when(what: str, moment: Moment) -> Instant:
         raise InvalidInput(
             f"{what}: expected a datetime, a timedelta or seconds from now, found {moment!r}"
         )
-    return After(micros(moment))
+    try:
+        return After(micros(moment))
+    except InvalidInput as error:
+        raise InvalidInput(f"{what}: {error}") from None
