@@ -27,7 +27,7 @@ def shared_buffer(patch):
     @around(patch, MemoryBackend, "claim")
     def claim(real, self, worker_id, wants, excluding=()):
         self.answer = real(self, worker_id, wants, excluding)
-        sleep(0.0002)
+        sleep(0.002)
         return self.answer
 
 

@@ -8,16 +8,38 @@ from itertools import count
 from mutants.mutant import around, mutant
 from taskkit.memory import queue, reading
 from taskkit.memory.backend import MemoryBackend
+from taskkit.memory.limiting import Lock
 from taskkit.memory.state import Memory
 from taskkit.records import Claim, Outcome
 from taskkit.task import State
 
 
-@mutant(10, "EXC-02", "claims without a lock", lane="interleave")
-def unlocked_claim(patch):
+@mutant(10, "EXC-02", "looks for the first tasks, then takes them", lane="interleave")
+def looks_then_takes(patch):
     @around(patch, MemoryBackend, "claim")
     def claim(_real, self, worker_id, wants, excluding=()):
-        return queue.claim(self._memory, worker_id, wants, excluding)
+        memory = self._memory
+        with self._lock:
+            answer = queue.claim(memory, worker_id, wants, excluding)
+            seen = [memory.tasks[each.task.id] for each in answer.claims]
+            for entry in seen:
+                memory.give_back(entry, None, answer.now)
+        with self._lock:
+            worker = memory.workers[worker_id]
+            claims = [_take(memory, entry, worker, answer.now) for entry in seen]
+        return replace(answer, claims=claims)
+
+
+def _take(memory, entry, worker, now):
+    """Let a task run, whatever has become of it."""
+    if entry.place is not None:
+        memory.withdraw(entry)
+    group, key = memory.order.group(entry.task.group), entry.task.lock_key
+    group.running += 1
+    if key is not None:
+        group._locks.setdefault(key, Lock()).running += 1
+    memory.claim(entry, worker, now)
+    return Claim(entry.task, entry.token, entry.attempt, entry.losses, now)
 
 
 @mutant(11, "EXC-03", "lists running tasks among the queued")

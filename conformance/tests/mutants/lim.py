@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mutants.exc import looks_then_takes
 from mutants.mutant import around, mutant
 from taskkit.groups import covers
 from taskkit.memory import control, queue
-from taskkit.memory.backend import MemoryBackend
 from taskkit.memory.group import NO_LIMITS, Group
 from taskkit.memory.limiting import Lock, RateLog
 from taskkit.memory.order import Order
@@ -35,11 +35,9 @@ def locks_of_all_groups(patch):
         return found
 
 
-@mutant(208, "LIM-01", "claims without a lock around it", lane="interleave")
-def unlocked_claim(patch):
-    @around(patch, MemoryBackend, "claim")
-    def claim(_real, self, worker_id, wants, excluding=()):
-        return queue.claim(self._memory, worker_id, wants, excluding)
+@mutant(208, "LIM-01", "looks whether a lock is free, then takes it", lane="interleave")
+def looks_then_locks(patch):
+    looks_then_takes(patch)
 
 
 @mutant(153, "LIM-02", "lets one that waits for a lock block its group")

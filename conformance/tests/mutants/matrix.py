@@ -29,9 +29,9 @@ _HEAD = """\
 # Kill matrix
 
 Made by `nox -s mutants`: each mutant is one small fault, each named property has to find it, with
-the examples of the quick profile and {seeds} seeds. {total} mutants, {good} of them found in at
-least 95 % of the seeds. {benign} benign variants, looked at by all checks of the model lane:
-{alarms}.
+the examples of the quick profile (races: of the standard one) and {seeds} seeds. {good} of {total}
+mutants were found in at least 95 % of the seeds. {benign} benign variants, looked at by all checks
+of the model lane: {alarms}.
 
 | # | mutant | property | lane | found | how it was told of |
 | --- | --- | --- | --- | --- | --- |
