@@ -75,12 +75,15 @@ def test_a_line_ends_when_the_other_end_is_closed(ends):
 
 def test_quick_deaths_are_followed_by_longer_and_longer_delays():
     backoff = Backoff()
-    assert [backoff.delay(0.5) for _ in range(8)] == [0, 1, 2, 4, 8, 16, 30, 30]
+    assert [backoff.delay(0.5) for _ in range(9)] == [0, 0, 0, 0, 0, 1, 2, 4, 8]
+    never_worked = Backoff()
+    assert [never_worked.delay(0) for _ in range(8)] == [0, 1, 2, 4, 8, 16, 30, 30]
 
 
 def test_who_has_worked_is_replaced_at_once_but_only_a_minute_of_health_forgets():
     backoff = Backoff()
-    assert [backoff.delay(0.1), backoff.delay(0.1), backoff.delay(1.0)] == [0, 1, 0]
+    assert [backoff.delay(0.1) for _ in range(6)][-1] == 1
+    assert backoff.delay(1.0) == 0
     assert backoff.delay(0.1) == 2
     assert backoff.delay(60.0) == 0
     assert backoff.delay(0.1) == 0
