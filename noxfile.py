@@ -139,6 +139,14 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("backend", ["memory", "sql"])
+def conformance(session: nox.Session, backend: str) -> None:
+    """Prove a backend: quickly, or as long as ``-- --profile thorough`` says."""
+    install(session, *PACKAGES.values(), groups=("test",))
+    session.run("taskkit-conformance", backend, *(session.posargs or ("--profile", "quick")))
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Prove the conformance suite: its checks find every mutant; ``-- --seeds 20`` for the whole.
 
