@@ -7,6 +7,7 @@ from dataclasses import replace
 from mutants.mutant import around, mutant
 from taskkit.errors import InvalidInput, Unavailable
 from taskkit.memory import operations, queue, reading
+from taskkit.memory.order import Order
 
 
 @mutant(48, "BLK-03", "keeps what it has put when a later task is refused")
@@ -88,3 +89,14 @@ def omits_unknown(patch):
     @around(patch, reading, "get")
     def get(real, memory, ids):
         return {key: record for key, record in real(memory, ids).items() if record}
+
+
+@mutant(217, "BLK-06", "comes back short when a subgroup runs dry in the last round")
+def short_of_one(patch):
+    # Found in SQLite: what the dry one left over was not offered to the others.
+    @around(patch, Order, "take")
+    def take(real, self, want, most, now, allowed):
+        node = self._nodes.get(want)
+        groups = list(node.rotation.values()) if node else []
+        dry = most > 1 and len(groups) > 1 and any(len(each.ready) == 1 for each in groups)
+        return real(self, want, most - 1 if dry else most, now, allowed)

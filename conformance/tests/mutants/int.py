@@ -113,3 +113,20 @@ def clears_all(patch):
 @mutant(199, "INT-09", "keeps the tasks of all namespaces in one place")
 def one_place(patch):
     patch.setattr(plugin, "_name", lambda url: "one")
+
+
+@mutant(214, "INT-03", "loses the lock limit of a task that has no lock")
+def loses_the_lock_limit(patch):
+    # Found in SQLite, in what a claim gives.
+    @around(patch, queue, "claim")
+    def claim(real, *args):
+        answer = real(*args)
+        return replace(
+            answer,
+            claims=[
+                replace(each, task=replace(each.task, lock_limit=1))
+                if each.task.lock_key is None
+                else each
+                for each in answer.claims
+            ],
+        )

@@ -70,3 +70,13 @@ def requeues_succeeded(patch):
 @mutant(213, "QRY-01", "leaves finished tasks out of the counts")
 def counts_no_finished(patch):
     patch.setattr(Tally, "counts", lambda self, tasks: iter(()))
+
+
+@mutant(215, "QRY-02", "promises a next page though nothing follows")
+def promises_a_page(patch):
+    # Found in the memory backend: a task that does not match followed.
+    @around(patch, reading, "find")
+    def find(real, *args, **options):
+        page = real(*args, **options)
+        last = page.records[-1].task.id if page.records else None
+        return page if page.next else Page(page.records, last)

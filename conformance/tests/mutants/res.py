@@ -154,3 +154,15 @@ def record_replaces(patch):
         if entry is not None and entry.state.finished:
             entry.result, entry.task = outcome.result, replace(entry.task, data=task.data)
         return real(memory, task, outcome, began)
+
+
+@mutant(216, "RES-04", "settles the successes of a batch before the rest")
+def successes_first(patch):
+    # Found in SQLite, where plain successes are one statement of their own.
+    @around(patch, queue, "settle")
+    def settle(real, memory, settlements):
+        order = sorted(
+            range(len(settlements)), key=lambda at: settlements[at].outcome is not Outcome.SUCCEED
+        )
+        answers = dict(zip(order, real(memory, [settlements[at] for at in order]), strict=True))
+        return [answers[at] for at in range(len(settlements))]

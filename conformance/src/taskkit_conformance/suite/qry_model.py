@@ -126,6 +126,9 @@ def pages_visit_every_match_once_by_id(case: Case) -> None:
     limits = {1, 2, max(1, len(expected) - 1), max(1, len(expected)), len(expected) + 1}
     for limit in sorted(limits):
         case.equal(_pages(case, query, limit), expected, f"what pages of {limit} show")
+    for limit in (max(1, len(expected)), len(expected) + 1):
+        following = case.backend.find(query, limit).next
+        case.equal(following, None, f"where a page of {limit} that shows all says to go on")
 
 
 @proves("QRY-02")
