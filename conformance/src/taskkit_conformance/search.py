@@ -80,6 +80,8 @@ class Search:
     _latest: Found | None = None
     _began: float = 0.0
     _shrinking_since: float | None = None
+    _in_time: bool = False
+    """Whether it was stopped because its time was over."""
 
     def run(self) -> Tally:
         """Search, and return what was seen."""
@@ -132,9 +134,11 @@ class Search:
     def _stop_in_time(self) -> None:
         now = monotonic()
         if self._shrinking_since is not None:
-            if now > self._shrinking_since + self.budget.shrinking:
-                raise _Enough
-        elif self.tally.examples and now > self._began + self.budget.seconds:
+            over = now > self._shrinking_since + self.budget.shrinking
+        else:
+            over = bool(self.tally.examples) and now > self._began + self.budget.seconds
+        if over:
+            self._in_time = True
             raise _Enough
 
     def _failed(self, case: Case, error: Exception) -> None:
@@ -147,6 +151,9 @@ class Search:
 
     def _ended_by(self, error: HypothesisException) -> None:
         flaky = isinstance(error, Flaky)
+        if flaky and self._in_time:
+            # To stop before an example has drawn what it drew the last time looks flaky as well.
+            return
         if self._latest is None and (flaky or self.tally.exercised):
             # What failed was not the check but what surrounds it, such as a wipe that raised.
             raise error
