@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mutants.mutant import around, mutant
-
 from taskkit.memory import operations
 from taskkit.memory.state import Memory
 from taskkit.task import EXPIRED

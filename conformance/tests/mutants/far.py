@@ -6,7 +6,6 @@ import re
 from fnmatch import fnmatchcase
 
 from mutants.mutant import around, mutant
-
 from taskkit.memory import order
 from taskkit.memory.order import Order
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mutants.mutant import around, mutant, pretending
-
 from taskkit.memory import operations, workers
 from taskkit.memory.state import Memory
 

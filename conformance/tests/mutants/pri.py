@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mutants.mutant import around, mutant
-
 from taskkit import limits
 from taskkit.memory.group import Group
 from taskkit.memory.ready import Ready

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mutants.mutant import around, mutant
-
 from taskkit.clock import SECOND
 from taskkit.errors import InvalidInput
 from taskkit.memory import queue
