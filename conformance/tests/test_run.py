@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from hypothesis import strategies as st
@@ -12,7 +13,9 @@ from hypothesis.errors import HypothesisException
 from taskkit.records import Outcome as Ending
 from taskkit.records import Settlement
 from taskkit_conformance import run as run_module
+from taskkit_conformance import search
 from taskkit_conformance.check import Check
+from taskkit_conformance.patience import Patience
 from taskkit_conformance.profiles import PROFILES, Budget
 from taskkit_conformance.run import execute, replay
 from taskkit_conformance.verdicts import Verdict
@@ -217,6 +220,52 @@ def test_a_hang_is_a_failure_and_the_next_check_runs_elsewhere(bench):
     assert bench.place != place
     assert execute(check_of(holds), bench, BUDGET).verdict is Verdict.PASS
     for_ever.set()
+
+
+def test_a_search_whose_thread_starts_late_does_not_hang(bench, monkeypatch):
+    """A busy machine may look at a search before it has begun."""
+    looked = threading.Event()
+
+    class Late(threading.Thread):
+        def run(self):
+            looked.wait(10)
+            super().run()
+
+        def join(self, timeout=None):
+            super().join(0)
+            looked.set()
+
+    monkeypatch.setattr(run_module.threading, "Thread", Late)
+    assert execute(check_of(holds), bench, BUDGET).verdict is Verdict.PASS
+
+
+def test_what_moves_does_not_hang(bench):
+    """However long it takes: a storm over a store that restarts, on a machine that is busy."""
+    budget = Budget(examples=1, seconds=0.01, shrinking=0.01)
+    limit = Patience(3 * 0.05)
+
+    def takes_long(case):
+        while not limit.is_over():
+            case.moved()
+        case.met()
+
+    assert execute(check_of(takes_long), bench, budget, patience=0.03).verdict is Verdict.PASS
+
+
+def test_a_check_looks_longer_until_its_premise_was_met(bench, monkeypatch):
+    """Else a busy machine would make a property unexercised that a quick one proves."""
+    passed = count()
+    monkeypatch.setattr(search, "monotonic", lambda: float(next(passed)))
+    runs = []
+
+    def seldom(case):
+        runs.append(case.draw(st.integers()))
+        if len(runs) == 5:
+            case.met()
+
+    outcome = execute(check_of(seldom), bench, Budget(examples=30, seconds=2, shrinking=0))
+    assert outcome.verdict is Verdict.PASS
+    assert outcome.examples == 5
 
 
 def test_patience_is_long_enough_for_a_busy_machine():

@@ -68,6 +68,9 @@ class Case:
     record: Callable[[Backend, str], Backend] = lambda client, _name: client
     """Puts a client that writes down its calls in front of a client, under a name."""
 
+    moved: Callable[[], None] = lambda: None
+    """Tells whoever watches over hangs that this example goes on, however long it takes."""
+
     # ---- making things
 
     def task(self, group: str = "g", **fields: Any) -> NewTask:

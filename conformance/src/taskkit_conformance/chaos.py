@@ -27,6 +27,7 @@ from taskkit_conformance.chaos_actor import PART, READY
 from taskkit_conformance.chaos_player import Player
 from taskkit_conformance.harness import Namespace
 from taskkit_conformance.history import Operation, Recorder, numbered, to_json
+from taskkit_conformance.patience import Patience
 from taskkit_conformance.proxy import Proxy
 from taskkit_conformance.servers.program import Program
 from taskkit_conformance.servers.urls import address_of, at_address
@@ -38,7 +39,8 @@ LEASE: Final = SECOND * 6 // 10
 anew."""
 
 PATIENCE: Final = 30.0
-"""Seconds after which what has not happened counts as never happening."""
+"""Seconds after which what has not happened counts as never happening, of those in which this
+process could have computed."""
 
 _POLL: Final = 0.005
 _SHOWN: Final = 60
@@ -152,6 +154,7 @@ class Troupe:
     def do(self, step: Step, client: Backend | None = None) -> Operation:
         """Perform a step with our own client, and write it down."""
         perform("driver", client or self.client, [step], self._recorder, Hands())
+        self.case.moved()
         return self._recorder.history()[-1]
 
     def sure(self, step: Step) -> Any:
@@ -195,13 +198,14 @@ class Troupe:
 
     def until(self, what: str, holds: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Wait until something holds, and return it; it is a violation if it never does."""
-        deadline = monotonic() + seconds
+        limit = Patience(seconds)
         while not (found := holds()):
             for player in self.players:
                 if player.program.status():
                     self.violated(f"{player.name} ended by itself: {player.program.last_words()}")
-            if monotonic() > deadline:
+            if limit.is_over():
                 self.violated(f"expected {what} within {seconds:.0f} s, found none")
+            self.case.moved()
             sleep(_POLL)
         return found
 
@@ -215,6 +219,7 @@ class Troupe:
     def note(self, what: str) -> None:
         """Write down what was done to players and store."""
         self.notes.append(f"{monotonic() - self._began:6.2f} s  {what}")
+        self.case.moved()
 
     def require(self, holds: object, sentence: str, *about: Operation | str) -> None:
         """Go on only if something holds; else show the operations that it is about."""

@@ -17,14 +17,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final, Literal, NoReturn
 
-from taskkit.clock import monotonic
 from taskkit_conformance.case import Violated
+from taskkit_conformance.patience import Patience
 from taskkit_conformance.schedule import Schedule
 
 _POLL_SECONDS: Final = 0.005
 _POLLS: Final = 4
 """An actor that has not moved for so many looks is taken as blocked in the store: 20 ms."""
-_PATIENCE_SECONDS: Final = 10.0
+_PATIENCE_SECONDS: Final = 20.0
 _FAIR_POINTS: Final = 20_000
 """An actor that spins for so long without end waits for somebody: another one has its turn."""
 
@@ -130,10 +130,10 @@ class Interleaving:
 
     def _watch(self) -> None:
         """Pass over who is stuck in the store; give up in the end."""
-        deadline = monotonic() + self._patience
+        limit = Patience(self._patience)
         seen, looks = -1, 0
         while not self._over.wait(_POLL_SECONDS):
-            if monotonic() > deadline:
+            if limit.is_over():
                 self._abandon(f"the actors did not end within {self._patience:g} s")
                 return
             looks = looks + 1 if seen == self._moves else 0

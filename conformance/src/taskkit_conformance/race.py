@@ -27,13 +27,15 @@ from taskkit_conformance.actors import perform
 from taskkit_conformance.case import Case
 from taskkit_conformance.harness import Namespace
 from taskkit_conformance.history import NEVER, Operation, Recorder, nanoseconds
+from taskkit_conformance.patience import Patience
 from taskkit_conformance.stage import Scene, Stage, sources_of
 from taskkit_conformance.yields import lines
 
 _MOST_THREADS: Final = 8
 _MOST_PROCESSES: Final = 4
 """Each costs a start of Python, which the quick profile feels."""
-_PATIENCE_SECONDS: Final = 15.0
+_PATIENCE_SECONDS: Final = 20.0
+_LOOK_SECONDS: Final = 0.1
 _HEAD_START: Final = 1_000_000
 """Nanoseconds between telling processes to begin and the beginning."""
 
@@ -65,9 +67,9 @@ def _play_in_threads(stage: Stage) -> None:
 
     def live(name: str, jolt: Callable[[], None]) -> None:
         part = stage.parts[name]
-        sources = sources_of(case.backend)
         try:
-            barrier.wait(_PATIENCE_SECONDS)
+            sources = sources_of(case.backend)
+            barrier.wait()
             with lines(sources, jolt) if shaken else nullcontext():
                 perform(name, case.backend, part.program, stage.recorder, part.hands)
         except threading.BrokenBarrierError:
@@ -82,16 +84,23 @@ def _play_in_threads(stage: Stage) -> None:
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(_PATIENCE_SECONDS)
+    hanging = _ended(threads)
     if errors:
         raise errors[0]
-    hanging = [thread.name for thread in threads if thread.is_alive()]
     if hanging:
         stage.violated(
             f"expected all threads to end within {_PATIENCE_SECONDS:g} s, found "
             f"{' and '.join(hanging)} still at work"
         )
+
+
+def _ended(threads: list[threading.Thread]) -> list[str]:
+    """Wait for the threads to end, and return the names of those that do not."""
+    limit = Patience(_PATIENCE_SECONDS)
+    for thread in threads:
+        while thread.is_alive() and not limit.is_over():
+            thread.join(_LOOK_SECONDS)
+    return [thread.name for thread in threads if thread.is_alive()]
 
 
 def _jolts(seed: int) -> Callable[[], None]:

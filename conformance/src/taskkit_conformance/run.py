@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from taskkit.clock import monotonic
+from taskkit_conformance.patience import Patience
 from taskkit_conformance.properties import property_of
 from taskkit_conformance.search import Found, Search, Tally
 from taskkit_conformance.verdicts import Outcome, Verdict
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from taskkit_conformance.profiles import Budget
 
 PATIENCE: Final = 30.0
-"""Seconds that an example may take beyond its check's budget before it counts as hanging."""
+"""Seconds that an example may take beyond its check's budget before it counts as hanging; only
+those count in which this process could have computed."""
+
+_LOOK: Final = 0.1
+"""Seconds between two looks at a search."""
 
 _UNDECIDED: Final = 0.01
 """Share of examples that may remain undecided."""
@@ -118,10 +123,16 @@ def _watched(search: Search, patience: float) -> Tally:
             trouble.append(error)
 
     thread = threading.Thread(target=run, name=search.check.id, daemon=True)
+    # An example that has not begun yet is not one that hangs: a busy machine may let a thread start
+    # late, so the limit counts from here, not from the beginning of time.
+    limit, seen = Patience(patience), search.tally.touched
     thread.start()
     while thread.is_alive():
-        thread.join(max(0.05, search.tally.touched + patience - monotonic()))
-        if thread.is_alive() and monotonic() > search.tally.touched + patience:
+        thread.join(min(_LOOK, patience))
+        if search.tally.touched != seen:
+            seen = search.tally.touched
+            limit.begin()
+        elif thread.is_alive() and limit.is_over():
             return _hanging(search, thread, patience)
     if trouble:
         raise trouble[0]

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _REAL: Final = ("race", "chaos")
 """Lanes that depend on more than what was drawn: what failed there is not run again and shrunk."""
 
+_LONGER: Final = 10
+"""So many times longer than its share a check may look for an example that proves something."""
+
 _PROGRAM: Final = 200
 """Lines of a failing example that are kept."""
 
@@ -60,8 +63,8 @@ class Tally:
     """Whether it did not fail again when it was repeated."""
     not_here: str = ""
     """Why the check cannot be made here."""
-    touched: float = 0.0
-    """When the last example began; a watchdog looks at it."""
+    touched: int = 0
+    """How often something has moved; a watchdog looks at it."""
 
 
 @dataclass(slots=True)
@@ -85,7 +88,8 @@ class Search:
 
     def run(self) -> Tally:
         """Search, and return what was seen."""
-        self._began = self.tally.touched = monotonic()
+        self._began = monotonic()
+        self._touch()
         try:
             self._hypothesis()(self)
         except _Enough:
@@ -107,11 +111,12 @@ class Search:
         """Run the check once."""
         self._stop_in_time()
         self.tally.examples += 1
-        self.tally.touched = monotonic()
+        self._touch()
         if self.check.lane in _REAL:
             # Chance plays a part there, so that a second look at the same example is a look.
             draw(st.integers(0, 2**63))
         with self.bench.case(draw, self.check.lane) as case:
+            case.moved = self._touch
             try:
                 self.check.run(case)
             except HypothesisException:
@@ -131,12 +136,17 @@ class Search:
 
     # ---- within an example
 
+    def _touch(self) -> None:
+        self.tally.touched += 1
+
     def _stop_in_time(self) -> None:
         now = monotonic()
         if self._shrinking_since is not None:
             over = now > self._shrinking_since + self.budget.shrinking
         else:
-            over = bool(self.tally.examples) and now > self._began + self.budget.seconds
+            # On a busy machine the time may be over before the premise was met once.
+            longer = 1 if self.tally.exercised else _LONGER
+            over = bool(self.tally.examples) and now > self._began + longer * self.budget.seconds
         if over:
             self._in_time = True
             raise _Enough

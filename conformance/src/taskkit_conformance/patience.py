@@ -1,0 +1,52 @@
+"""Time limits that a busy machine does not use up.
+
+A store that hangs and one whose machine has other things to do look alike to a clock on the wall.
+So a limit counts only the time in which this process could have computed: now and then it looks
+what share of a processor it is given, and time that was not given does not count. A process that
+was stopped, or a machine that slept, has used up nothing at all.
+"""
+
+from __future__ import annotations
+
+import time  # noqa: TID251 - for the time that a processor spent, which is no time of day
+from typing import Final
+
+from taskkit.clock import monotonic
+
+_GLANCE: Final = 0.25
+"""Seconds after which the share is measured anew, and the most that counts between two looks."""
+
+_PROBE: Final = 0.002
+"""Seconds of a processor that a measurement uses."""
+
+
+class Patience:
+    """So many seconds; ``is_over`` is to be asked often, and says when they are used up."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin anew, because something has moved."""
+        self._left = self.seconds
+        self._looked = self._measured = monotonic()
+        self._share = 1.0
+
+    def is_over(self) -> bool:
+        """Return whether the time is used up."""
+        now = monotonic()
+        self._left -= min(now - self._looked, _GLANCE) * self._share
+        self._looked = now
+        if now - self._measured > _GLANCE:
+            self._share = share_of_a_processor()
+            self._looked = self._measured = monotonic()
+        return self._left <= 0
+
+
+def share_of_a_processor() -> float:
+    """Return which part of a processor this thread is given now: 1 on a machine that is idle."""
+    began, used = monotonic(), time.thread_time()
+    while (spent := time.thread_time() - used) < _PROBE:
+        pass
+    return min(1.0, spent / max(monotonic() - began, _PROBE))
