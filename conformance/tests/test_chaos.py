@@ -1,12 +1,11 @@
 """The chaos lane: it passes a store that is right, finds what is wrong, and leaves nothing behind.
 
-The store is ``remote_store``: behind a network, and a process of its own that can be killed.
+The store is ``remote_store``: behind a network, and a process of its own that can be killed. Its
+faults are mutants like all others (``mutants.remote``).
 """
 
 from __future__ import annotations
 
-import shutil
-import socket
 import sys
 from pathlib import Path
 
@@ -20,69 +19,26 @@ from taskkit_conformance.check import all_checks
 from taskkit_conformance.harness import DefaultHarness
 from taskkit_conformance.history import Operation
 from taskkit_conformance.profiles import Budget
-from taskkit_conformance.servers import places
-from taskkit_conformance.servers.program import Program
 from taskkit_conformance.verdicts import Verdict
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from mutants import all_mutants
+from mutants.remote import serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-FOLDER = Path(__file__).parent / "remote_store"
 CHECKS = {check.number: check for check in all_checks() if check.lane == "chaos"}
 
 NETWORK_ONLY = {"DUR-06"}
 
-FOUND = [
-    ("clears when opened", "DUR-03"),
-    ("hides the cause", "VAL-10"),
-    ("leaks", "VAL-10"),
-    ("leaks", "DUR-06"),
-    ("repeats by itself", "DUR-05"),
-    ("puts later", "DUR-01"),
-    ("puts one by one", "DUR-02"),
-    ("puts most", "DUR-04"),
-    ("reads from a cache", "DUR-06"),
-    ("advances in two steps", "SCH-01"),
-    ("reclaims from the living", "EXC-01"),
-    ("settles without a token", "EXC-01"),
-]
-
-
-def listens(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
+FAULTS = [each for each in all_mutants() if each.fault]
 
 
 @pytest.fixture(scope="module")
 def server():
-    folder = places.folder("remote")
-    [port] = places.free_ports(1)
-    command = [sys.executable, str(FOLDER / "remote_store.py"), str(port), str(folder / "db")]
-    program = Program(command, folder / "log", lambda: listens(port))
-    program.start()
-    sys.path.insert(0, str(FOLDER))
-    yield program, f"remote://127.0.0.1:{port}/"
-    sys.path.remove(str(FOLDER))
-    program.stop()
-    shutil.rmtree(folder)
-
-
-class Restarting:
-    """The default harness, with a store that can be killed."""
-
-    inspect = yield_points = None
-
-    def __init__(self, program):
-        self._default = DefaultHarness("remote")
-        self._program = program
-        self.provision, self.open = self._default.provision, self._default.open
-        self.wipe, self.dispose = self._default.wipe, self._default.dispose
-
-    def restart(self, namespace):
-        self._program.kill()
-        self._program.start()
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture
@@ -93,9 +49,8 @@ def execute(server, tmp_path, monkeypatch):
     benches = []
 
     def execute_one(number, fault="", backend="remote"):
-        program, url = server
         if backend == "remote":
-            made = Bench(Restarting(program), f"{url}?fault={fault.replace(' ', '%20')}")
+            made = server.bench(fault)
         else:
             made = Bench(DefaultHarness("sql"), f"sqlite:///{tmp_path}/taskkit.db")
         benches.append(made)
@@ -127,9 +82,9 @@ def test_sqlite_passes(execute, number):
     assert found.verdict is expected, f"{found.message}\n" + "\n".join(found.program)
 
 
-@pytest.mark.parametrize("fault,number", FOUND)
-def test_a_fault_is_found(execute, fault, number):
-    found = execute(number, fault)
+@pytest.mark.parametrize("mutant", FAULTS, ids=lambda one: f"{one.fault}-{one.property}")
+def test_a_fault_is_found(execute, mutant):
+    found = execute(mutant.property, mutant.fault)
     assert found.verdict is Verdict.FAIL
     assert found.reason.startswith("expected ")
 

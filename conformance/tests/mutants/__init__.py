@@ -7,7 +7,7 @@ from importlib import import_module
 
 from mutants.mutant import MUTANTS, Mutant
 
-_OTHERS = ("mutant", "matrix", "killing")
+_OTHERS = ("mutant", "matrix", "groups", "killing", "show")
 
 
 def all_mutants() -> list[Mutant]:

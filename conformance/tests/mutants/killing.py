@@ -5,23 +5,22 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import pytest
 
 from mutants.mutant import Mutant
+from mutants.remote import serving
 from taskkit_conformance.bench import Bench
 from taskkit_conformance.check import Check, all_checks
 from taskkit_conformance.harness import harness_of
-from taskkit_conformance.profiles import PROFILES, Budget
+from taskkit_conformance.profiles import PROFILES
 from taskkit_conformance.run import execute
 from taskkit_conformance.verdicts import Outcome, Verdict
 
 _BY_CHANCE = ("race", "chaos")
 """Lanes in which the machine decides what happens: they may look as long as in `standard`."""
-_SECONDS = 20.0
-"""For one check: so many that the number of examples decides, not the speed of the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,28 @@ def checks_of(mutant: Mutant) -> list[Check]:
 
 def hunt(mutant: Mutant, seed: int) -> Found:
     """Run them until one fails."""
-    with changed(mutant.apply, mutant.backend) as bench:
+    with mutated(mutant) as bench:
         for check in checks_of(mutant):
             outcome = run(check, bench, seed)
             if outcome.verdict is Verdict.FAIL:
                 return Found(True, outcome.reason)
     return Found(False)
+
+
+@contextmanager
+def mutated(mutant: Mutant) -> Iterator[Bench]:
+    """Open a bench on a mutant."""
+    if not mutant.fault:
+        with changed(mutant.apply, mutant.backend) as bench:
+            yield bench
+        return
+    with serving() as server:
+        bench = server.bench(mutant.fault)
+        bench.open()
+        try:
+            yield bench
+        finally:
+            bench.close()
 
 
 def alarms(
@@ -80,11 +95,11 @@ def changed(
             bench.close()
 
 
-def run(check: Check, bench: Bench, seed: int) -> Outcome:
-    """Run one check with the examples of its profile, without making a failure small."""
-    profile = PROFILES["standard" if check.lane in _BY_CHANCE else "quick"]
-    budget = Budget(profile.budget(check, _checks()).examples, _SECONDS, shrinking=0)
-    return execute(check, bench, budget, seed=seed, patience=30)
+def run(check: Check, bench: Bench, seed: int, profile: str = "") -> Outcome:
+    """Run one check within the budget of its profile, without making a failure small."""
+    profile = profile or ("standard" if check.lane in _BY_CHANCE else "quick")
+    budget = replace(PROFILES[profile].budget(check, _checks()), shrinking=0)
+    return execute(check, bench, budget, seed=seed)
 
 
 @cache

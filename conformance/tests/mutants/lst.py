@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mutants.mutant import around, mutant, pretending
 from taskkit.memory import operations, workers
 from taskkit.memory.state import Memory
+from taskkit.worker.station import Station
 
 
 @mutant(119, "LST-01", "gives a task up one death too late")
@@ -57,3 +60,15 @@ def retry_forgives(patch):
         if task.retry_count != entry.task.retry_count:
             entry.losses = 0
         real(self, entry, task, now)
+
+
+@mutant(227, "LST-05", "runs beside the others what was lost once", lane="chaos")
+def suspects_run_beside_others(patch):
+    @around(patch, Station, "needs_child")
+    def needs_child(real, self, claim):
+        return real(self, replace(claim, losses=0))
+
+
+@mutant(228, "LST-05", "runs every task in a child", lane="chaos")
+def all_run_alone(patch):
+    patch.setattr(Station, "needs_child", lambda *_: True)

@@ -33,6 +33,8 @@ class Mutant:
     lane: Lane = "model"
     """Where it has to be found."""
     backend: str = "memory"
+    fault: str = ""
+    """Of the store behind a network (``remote_store``), where one process cannot show it."""
 
 
 def mutant(
@@ -45,6 +47,13 @@ def mutant(
         return apply
 
     return add
+
+
+def fault(number: int, found_by: str, sentence: str, name: str) -> None:
+    """Add a fault of the store behind a network, which the chaos lane has to find."""
+    MUTANTS.append(
+        Mutant(number, found_by, sentence, lambda _: None, "chaos", backend="remote", fault=name)
+    )
 
 
 def around(patch: pytest.MonkeyPatch, owner: Any, name: str) -> Callable[[Any], Any]:

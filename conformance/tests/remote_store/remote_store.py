@@ -11,13 +11,14 @@ import socket
 import struct
 import sys
 import threading
-from dataclasses import replace
+from dataclasses import fields, replace
 from urllib.parse import parse_qs, urlsplit
 
-from taskkit.clock import SystemClock
+from taskkit.clock import SECOND, SystemClock
 from taskkit.errors import TaskkitError, Unavailable
 from taskkit.plugins import hookimpl
-from taskkit.records import PutResult
+from taskkit.records import PutResult, Query
+from taskkit.task import After, NewTask, State
 from taskkit_sql import SqlBackend
 
 
@@ -155,6 +156,56 @@ def settle_by_id(self, worker_id, settlements):
     return answers
 
 
+def claim_what_was_removed(self, worker_id, wants, excluding=()):
+    """Take the tasks out of the queue before they run."""
+    found = self._call("find", (Query(states=[State.QUEUED]), 5), {}).records
+    self._call("delete", ([one.task.id for one in found],), {})
+    again = [
+        NewTask(**{field.name: getattr(one.task, field.name) for field in fields(NewTask)})
+        for one in found
+    ]
+    self._call("put", (again,), {})
+    return self._call("claim", (worker_id, wants, excluding), {})
+
+
+def claim_counting(self, worker_id, wants, excluding=()):
+    """Count the claims of this client for tokens."""
+    answer = self._call("claim", (worker_id, wants, excluding), {})
+    claims = []
+    for claim in answer.claims:
+        self._calls += 1
+        self._seen[claim.task.id, self._calls] = claim.token
+        claims.append(replace(claim, token=self._calls))
+    return replace(answer, claims=claims)
+
+
+def settle_counting(self, worker_id, settlements):
+    real = [
+        replace(each, token=self._seen.get((each.task_id, each.token), each.token))
+        for each in settlements
+    ]
+    return self._call("settle", (worker_id, real), {})
+
+
+def heartbeat_counting(self, worker_id, lease, held, progress):
+    real = [(task_id, self._seen.get((task_id, token), token)) for task_id, token in held]
+    return self._call("heartbeat", (worker_id, lease, real, progress), {})
+
+
+def reclaim_and_pause(self, limit=1000):
+    """Keep what the dead held for another minute."""
+    answer = self._call("reclaim", (limit,), {})
+    if answer.tasks:
+        self._call("pause", (None, After(60 * SECOND)), {})
+    return answer
+
+
+def advance_at_first_without_tasks(self, name, version, state, tasks):
+    """Store where the schedule is, when a scheduler starts, and nothing else."""
+    first, self._calls = not self._calls, 1
+    return self._call("advance_schedule", (name, version, state, [] if first else tasks), {})
+
+
 FAULTS = {
     "clears when opened": {},
     "hides the cause": {},
@@ -167,6 +218,14 @@ FAULTS = {
     "advances in two steps": {"advance_schedule": advance_in_two_steps},
     "reclaims from the living": {"reclaim": reclaim_everybody},
     "settles without a token": {"settle": settle_by_id},
+    "removes before it claims": {"claim": claim_what_was_removed},
+    "counts tokens in the client": {
+        "claim": claim_counting,
+        "settle": settle_counting,
+        "heartbeat": heartbeat_counting,
+    },
+    "keeps the locks of the dead": {"reclaim": reclaim_and_pause},
+    "starts with an empty advance": {"advance_schedule": advance_at_first_without_tasks},
 }
 
 

@@ -17,9 +17,6 @@ from taskkit_conformance.storm import storm
 @proves("LEA-01", lane="chaos", capability="shared")
 def tokens_grow_across_restarts(case: Case) -> None:
     """Tokens grow from worker to worker, from client to client, and beyond the store's death."""
-    found = storm(case)
-    case.exercised += found.killed_with
-    judge(case, found, shrinking_tokens(found.history))
     with troupe(case) as cast:
         task = case.task()
         cast.sure(steps.put(task))
@@ -36,3 +33,6 @@ def tokens_grow_across_restarts(case: Case) -> None:
             cast.reopen()
         growing = all(earlier < later for earlier, later in pairwise(tokens))
         cast.require(growing, f"expected growing tokens of {task.id}, found {tokens}", task.id)
+    found = storm(case)
+    case.exercised += found.killed_with
+    judge(case, found, shrinking_tokens(found.history))

@@ -10,12 +10,14 @@ from typing import Any
 from taskkit import Kit
 from taskkit.clock import SECOND
 from taskkit.memory import MemoryBackend
-from taskkit.records import WorkerInfo
-from taskkit.task import NewTask, State, Task
+from taskkit.records import Record, WorkerInfo
+from taskkit.task import NOW, After, NewTask, State, Task
 from taskkit_conformance.case import Case
 from taskkit_conformance.check import proves
+from taskkit_conformance.patience import Patience
 
 _PATIENCE = 20.0
+_LOOK = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +50,39 @@ class Handler:
 def lost_once_runs_alone(case: Case) -> None:
     """What was lost once runs in a child: it may kill that, and its neighbours do not notice."""
     backend = MemoryBackend()
-    poison, suspect, neighbour = (
-        case.task(name=name, max_lost=2) for name in ("poison", "suspect", "neighbour")
-    )
-    _lose(backend, poison, suspect)
-    backend.put([neighbour])
+    suspect, neighbour, witness = (case.task(name=name) for name in ("suspect", "calm", "witness"))
+    poison = case.task(name="poison", max_lost=2)
+    _lose(backend, suspect, poison)
+    backend.reschedule([poison.id], After(3600 * SECOND))
     with Kit(backend, Handler()).running({"g": 2}):
-        for task in (poison, suspect, neighbour):
-            case.require(
-                backend.wait_done(task.id, _PATIENCE), f"expected {task.id} to end in time"
-            )
-        records = backend.get([poison.id, suspect.id, neighbour.id])
+        backend.put([neighbour])
         ran_here = {
-            task_id: record.result == b"%d" % os.getpid()
-            for task_id, record in records.items()
-            if record is not None and record.state is State.SUCCEEDED
+            task.id: _end(case, backend, task.id).result == b"%d" % os.getpid()
+            for task in (suspect, neighbour)
         }
         expected = {suspect.id: False, neighbour.id: True}
+        # Before there is poison, which would kill us if it ran here.
         case.equal(ran_here, expected, "which tasks ran in the worker's own process")
-        ended = records[poison.id]
+        backend.reschedule([poison.id], NOW)
+        backend.put([witness])
+        ended = _end(case, backend, poison.id)
         case.require(
-            ended is not None and ended.state is State.LOST and ended.losses == 2,
+            ended.state is State.LOST and ended.losses == 2,
             f"expected {poison.id} to have killed its child and be lost",
             found=ended,
         )
+        beside = _end(case, backend, witness.id)
+        case.equal(beside.state, State.SUCCEEDED, "the end of what ran beside the poison")
+
+
+def _end(case: Case, backend: MemoryBackend, task_id: str) -> Record:
+    """Return the record of a task when it has ended."""
+    limit = Patience(_PATIENCE)
+    while not backend.wait_done(task_id, _LOOK):
+        case.require(not limit.is_over(), f"expected {task_id} to end in time")
+    record = backend.get([task_id])[task_id]
+    assert record is not None
+    return record
 
 
 def _lose(backend: MemoryBackend, *tasks: NewTask) -> None:
