@@ -25,9 +25,13 @@ nox.options.sessions = ["lint", "types", "build", "tests"]
 ROOT = Path(__file__).parent
 PACKAGES = {
     "core": "packages/taskkit-core",
+    "relational": "packages/taskkit-relational",
     "sql": "packages/taskkit-sql",
     "conformance": "conformance",
 }
+SQL = (PACKAGES["relational"], PACKAGES["sql"])
+SERVED = (PACKAGES["relational"], f"{PACKAGES['sql']}[postgres,mysql]")
+"""With the drivers of servers."""
 SOURCES = [f"{path}/src" for path in PACKAGES.values()]
 CONSTRAINTS = ["-c", "requirements.lock"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -78,7 +82,7 @@ def install(session: nox.Session, *packages: str, groups: tuple[str, ...] = ()) 
 @nox.session
 def demo(session: nox.Session) -> None:
     """Run the link checker on two worker processes and a SQLite file."""
-    install(session, "packages/taskkit-core[demo]", "packages/taskkit-sql")
+    install(session, "packages/taskkit-core[demo]", *SQL)
     # The workers finish what they run after Ctrl-C; nox would kill them after half a second.
     session.run("taskkit", "demo", *session.posargs, interrupt_timeout=60, terminate_timeout=30)
 
@@ -95,7 +99,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """Test one package on one Python, installed without the others; or the whole system.
 
-    ``core`` and ``sql`` run the package's own tests, ``sql`` the contract tests of backends too;
+    ``core`` and ``sql`` run the own tests of a package, ``sql`` those of the rules on rows too;
     ``conformance`` runs the suite's own tests, then the suite, quickly, on every backend that is
     here; ``whole`` runs what crosses packages: acceptance, examples, the code blocks of the docs.
     """
@@ -104,16 +108,16 @@ def tests(session: nox.Session, package: str) -> None:
         install(session, "packages/taskkit-core[reload]", groups=("test",))
         paths = ["packages/taskkit-core/tests"]
     elif package == "sql":
-        install(session, PACKAGES["core"], PACKAGES["sql"], groups=("test",))
-        paths = ["packages/taskkit-sql/tests", "tests/contract"]
+        install(session, PACKAGES["core"], *SERVED, PACKAGES["conformance"], groups=("test",))
+        paths = ["packages/taskkit-relational/tests", "packages/taskkit-sql/tests"]
     elif package == "conformance":
-        install(session, *PACKAGES.values(), groups=("test",))
+        install(session, *SERVED, PACKAGES["core"], PACKAGES["conformance"], groups=("test",))
         paths = ["conformance/tests"]
     else:
         install(
             session,
             "packages/taskkit-core[cli,demo,reload]",
-            *(PACKAGES["sql"], PACKAGES["conformance"]),
+            *(*SERVED, PACKAGES["conformance"]),
             groups=("test",),
         )
         paths, split = ["tests/acceptance", "tests/docs", "tests/examples", "docs"], []
@@ -129,7 +133,7 @@ def coverage(session: nox.Session) -> None:
     install(
         session,
         "packages/taskkit-core[cli,demo,reload]",
-        *(PACKAGES["sql"], PACKAGES["conformance"]),
+        *(*SERVED, PACKAGES["conformance"]),
         groups=("test", "coverage"),
     )
     session.run("coverage", "erase")
@@ -142,7 +146,7 @@ def coverage(session: nox.Session) -> None:
 @nox.parametrize("backend", ["memory", "sql"])
 def conformance(session: nox.Session, backend: str) -> None:
     """Prove a backend: quickly, or as long as ``-- --profile thorough`` says."""
-    install(session, *PACKAGES.values(), groups=("test",))
+    install(session, *SERVED, PACKAGES["core"], PACKAGES["conformance"], groups=("test",))
     session.run("taskkit-conformance", backend, *(session.posargs or ("--profile", "quick")))
 
 
@@ -152,7 +156,7 @@ def mutants(session: nox.Session) -> None:
 
     Takes some minutes. Writes conformance/tests/mutants/matrix.md.
     """
-    install(session, *PACKAGES.values(), groups=("test",))
+    install(session, *SERVED, PACKAGES["core"], PACKAGES["conformance"], groups=("test",))
     with session.chdir("conformance/tests"):
         session.run("python", "-W", "ignore", "-m", "mutants.matrix", *session.posargs)
 
@@ -163,7 +167,7 @@ def lint(session: nox.Session) -> None:
     install(
         session,
         "packages/taskkit-core[cli,demo,reload]",
-        *(PACKAGES["sql"], PACKAGES["conformance"]),
+        *(*SERVED, PACKAGES["conformance"]),
         groups=("lint",),
     )
     session.run("ruff", "check", ".")
@@ -182,7 +186,7 @@ def types(session: nox.Session) -> None:
     install(
         session,
         "packages/taskkit-core[cli,demo,reload]",
-        *(PACKAGES["sql"], PACKAGES["conformance"]),
+        *(*SERVED, PACKAGES["conformance"]),
         groups=("types", "test"),
     )
     typing_tests = [str(path) for path in sorted(ROOT.glob("packages/*/typing_tests"))]

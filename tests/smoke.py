@@ -46,7 +46,11 @@ def main() -> None:
 
 def check_contents() -> None:
     """Look for the licence and the marker of typed packages; nothing else may be installed."""
-    for name, package in (("taskkit-core", "taskkit"), ("taskkit-sql", "taskkit_sql")):
+    for name, package in (
+        ("taskkit-core", "taskkit"),
+        ("taskkit-relational", "taskkit_relational"),
+        ("taskkit-sql", "taskkit_sql"),
+    ):
         files = {str(file) for file in importlib.metadata.files(name) or ()}
         assert f"{package}/py.typed" in files, files
         assert any(file.endswith("licenses/LICENSE") for file in files), files

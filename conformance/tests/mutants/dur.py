@@ -33,9 +33,9 @@ def shared_buffer(patch):
 
 @mutant(80, "DUR-08", "puts at once what was to be put within a transaction", backend="sql")
 def ignores_the_transaction(patch):
-    from taskkit_sql.backend import SqlBackend
+    from taskkit_relational.backend import RelationalBackend
 
-    @around(patch, SqlBackend, "put")
+    @around(patch, RelationalBackend, "put")
     def put(real, self, tasks, within=None):
         if within is not None:
             within.rollback()

@@ -19,7 +19,7 @@ from taskkit.errors import TaskkitError, Unavailable
 from taskkit.plugins import hookimpl
 from taskkit.records import PutResult, Query
 from taskkit.task import After, NewTask, State
-from taskkit_sql import SqlBackend
+from taskkit_sql import open_backend
 
 
 def send(connection, what):
@@ -254,7 +254,7 @@ class Now:
 
 def serve(port, path):
     clock = Now()
-    backend = SqlBackend(f"sqlite:///{path}", clock=clock)
+    backend = open_backend(f"sqlite:///{path}", clock=clock)
     listener = socket.create_server(("127.0.0.1", port))
     while True:
         connection, _ = listener.accept()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from taskkit.clock import ManualClock
-from taskkit_sql import SqlBackend
+from taskkit_sql import open_backend
 
 # Test modules are imported by path; what they and their child processes share needs a name.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -35,11 +35,11 @@ def opened(url):
     """Open backends on the file; all are closed at the end."""
     backends = []
 
-    def open_backend(**options):
-        backends.append(SqlBackend(options.pop("url", url), **options))
+    def open_one(**options):
+        backends.append(open_backend(options.pop("url", url), **options))
         return backends[-1]
 
-    yield open_backend
+    yield open_one
     for backend in backends:
         backend.close()
 

@@ -8,7 +8,7 @@ from itertools import count
 from taskkit.clock import SECOND
 from taskkit.records import Outcome, Settlement, WorkerInfo
 from taskkit.task import NewTask
-from taskkit_sql import SqlBackend
+from taskkit_sql import open_backend
 
 LEASE = 600 * SECOND
 _numbers = count(1)
@@ -40,7 +40,7 @@ def succeed(backend, claims, worker_id="w"):
 
 def drain(url, worker_id, answers):
     """Claim and settle until nothing is left."""
-    backend = SqlBackend(url)
+    backend = open_backend(url)
     register(backend, worker_id)
     done = []
     while claims := claim(backend, 7, worker_id):
@@ -52,7 +52,7 @@ def drain(url, worker_id, answers):
 
 def put_many(url, number):
     """Put tasks of a group of this process's own."""
-    backend = SqlBackend(url)
+    backend = open_backend(url)
     for _ in range(number):
         backend.put([new_task(f"from{os.getpid()}")])
     backend.close()
@@ -60,7 +60,7 @@ def put_many(url, number):
 
 def work(url, worker_id):
     """Claim and settle until a task says stop."""
-    backend = SqlBackend(url)
+    backend = open_backend(url)
     register(backend, worker_id)
     while True:
         claims = claim(backend, 1, worker_id)

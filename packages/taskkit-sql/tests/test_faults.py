@@ -13,8 +13,8 @@ from sqlcase import claim, in_a_fork, new_task, register, succeed
 from taskkit.errors import BackendError, Corrupt, Unavailable
 from taskkit.records import Query
 from taskkit.task import State
-from taskkit_sql import SqlBackend
-from taskkit_sql.history import CORRUPT
+from taskkit_relational.history import CORRUPT
+from taskkit_sql import open_backend
 
 
 def test_a_file_that_is_no_database(path, backend):
@@ -24,14 +24,14 @@ def test_a_file_that_is_no_database(path, backend):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    backend = SqlBackend(f"sqlite:///{tmp_path}/nowhere/tasks.db")
+    backend = open_backend(f"sqlite:///{tmp_path}/nowhere/tasks.db")
     with pytest.raises(Unavailable, match="expected the folder .*nowhere"):
         backend.put([new_task()])
 
 
 def test_a_folder_in_place_of_the_file(tmp_path):
     with pytest.raises(Unavailable, match="found the folder"):
-        SqlBackend(f"sqlite:///{tmp_path}").count()
+        open_backend(f"sqlite:///{tmp_path}").count()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -47,7 +47,7 @@ def test_a_file_that_may_not_be_written(opened):
         if os.geteuid() == 0:
             os.setgid(65534)
             os.setuid(65534)
-        return SqlBackend(f"sqlite:///{file}").put([new_task()])
+        return open_backend(f"sqlite:///{file}").put([new_task()])
 
     file.chmod(0o444)
     folder.chmod(0o555)

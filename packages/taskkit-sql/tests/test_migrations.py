@@ -8,7 +8,7 @@ import pytest
 from sqlcase import new_task
 
 from taskkit.errors import SchemaMismatch
-from taskkit_sql import migrations
+from taskkit_relational import migrations
 
 
 def _names(path):

@@ -6,7 +6,7 @@ import pytest
 from sqlcase import claim, new_task, register, succeed
 
 from taskkit.clock import SECOND
-from taskkit_sql.dialects import sqlite_statements
+from taskkit_relational.dialects.sqlite import texts
 
 # Statement, its parameters, the index that has to serve it.
 _PLANS = [
@@ -29,14 +29,14 @@ _PLANS = [
     ("NEXT_PARKED", ("a", "k", 1), "task_lock"),
     ("UNPARK", ("a", "k", 1, 1), "task_lock"),
     ("SUCCEED", (1, 1, b"", "x", 1), "task_id"),
-    ("IS_KNOWN", ("x",), "task_id"),
+    ("KNOWN", ('["x"]',), "task_id"),
     ("HOLDER", ("a", "k"), "task_unique"),
 ]
 
 
 @pytest.mark.parametrize(("statement", "parameters", "index"), _PLANS)
 def test_a_hot_statement_uses_its_index(backend, raw, statement, parameters, index):
-    sql = getattr(sqlite_statements, statement).replace("@", "taskkit_")
+    sql = getattr(texts, statement).replace("@", "taskkit_")
     plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
     assert any(f"INDEX taskkit_{index} " in f"{step} " for step in plan), plan
     assert not any("TEMP B-TREE" in step for step in plan), plan

@@ -63,7 +63,7 @@ def test_every_kind_of_watch_wakes_for_another_connection(opened, monkeypatch, k
     """As if it were another process: nothing but the file is shared."""
     if kind == "interval":
         monkeypatch.setattr(
-            "taskkit_sql.dialects.sqlite_watch.LogWatch.__init__",
+            "taskkit_sql.sqlite_watch.LogWatch.__init__",
             lambda self, path: (_ for _ in ()).throw(OSError("no such feature")),
         )
     one, other = opened(), opened()
@@ -78,8 +78,8 @@ def test_every_kind_of_watch_wakes_for_another_connection(opened, monkeypatch, k
 
 
 def test_the_watch_falls_back_where_no_sign_arrives(opened, monkeypatch):
-    monkeypatch.setattr("taskkit_sql.dialects.sqlite_watch._IN_MODIFY", 0x200)  # deletions
-    monkeypatch.setattr("taskkit_sql.dialects.sqlite_watch._SAFETY_SECONDS", 0.01)
+    monkeypatch.setattr("taskkit_sql.sqlite_watch._IN_MODIFY", 0x200)  # deletions
+    monkeypatch.setattr("taskkit_sql.sqlite_watch._SAFETY_SECONDS", 0.01)
     one, other = opened(), opened()
     register(one)
     for _ in range(3):
@@ -128,26 +128,33 @@ def test_who_waits_while_the_process_forks_is_woken_all_the_same(opened):
     one, other = opened(), opened()
     register(one)
     claim(one)
-    woken = threading.Event()
-    thread = threading.Thread(target=lambda: one.wait(["mail"], 15) and woken.set())
+    found = []
+
+    def wait():
+        while not found and one.wait(["mail"], 15):
+            found.extend(claim(one))
+
+    thread = threading.Thread(target=wait)
     thread.start()
     deadline = monotonic() + 10
-    while one._wakeup._watching is None:
+    while one._wakeup._waiting == 0:
         assert monotonic() < deadline
     assert in_a_fork(lambda: len(one.count())) == "0"
-    assert not woken.is_set()
     other.put([new_task()])
-    assert woken.wait(10)
-    thread.join()
+    thread.join(20)
+    assert len(found) == 1
 
 
 @_forks
 @_quietly
 def test_a_fork_inside_a_transaction_is_refused_in_the_child(backend, monkeypatch):
-    monkeypatch.setattr("taskkit_sql.engine._QUIET_SECONDS", 0.05)
+    monkeypatch.setattr("taskkit_sql.single_writer._QUIET_SECONDS", 0.05)
     backend.count()
-    with backend._store.database.write():
-        assert "Unavailable: this process was forked" in in_a_fork(backend.count)
+
+    def fork(_transaction):
+        return in_a_fork(backend.count)
+
+    assert "Unavailable: this process was forked" in backend._store.database.write(fork)
     assert backend.put([new_task()])[0].status == "put"
 
 

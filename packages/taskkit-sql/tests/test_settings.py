@@ -11,12 +11,12 @@ from sqlcase import claim, new_task, register
 from taskkit import connect
 from taskkit.clock import ManualClock, SystemClock
 from taskkit.errors import InvalidSetting
-from taskkit_sql import SqlBackend
+from taskkit_sql import open_backend
 
 
 def test_a_relative_path_is_of_the_directory_at_opening(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    backend = SqlBackend("sqlite:///tasks.db")
+    backend = open_backend("sqlite:///tasks.db")
     monkeypatch.chdir("/")
     backend.migrate()
     backend.close()
@@ -53,12 +53,12 @@ def test_the_plugin_opens_it_by_name(url, path):
 )
 def test_a_url_that_names_no_file_is_refused(url):
     with pytest.raises(InvalidSetting, match="url: expected"):
-        SqlBackend(url)
+        open_backend(url)
 
 
 def test_a_store_in_memory_is_named_to_who_asks_for_it():
     with pytest.raises(InvalidSetting, match=r"connect\('memory'\)"):
-        SqlBackend("sqlite://")
+        open_backend("sqlite://")
 
 
 @pytest.mark.parametrize(
@@ -75,20 +75,27 @@ def test_a_store_in_memory_is_named_to_who_asks_for_it():
 )
 def test_an_option_outside_its_range_is_refused(url, options):
     with pytest.raises(InvalidSetting if "busy_timeout" not in options else ValueError):
-        SqlBackend(url, **options)
+        open_backend(url, **options)
 
 
 def test_a_misspelt_option_is_refused_with_a_suggestion(url):
     with pytest.raises(InvalidSetting, match="did you mean 'prefix'"):
-        SqlBackend(url, prefx="x_")
+        open_backend(url, prefx="x_")
 
 
 @pytest.mark.parametrize(("synchronous", "number"), [("normal", 1), ("full", 2)])
 def test_synchronous_is_set_on_every_connection(opened, synchronous, number):
     backend = opened(synchronous=synchronous)
-    with backend._store.database.read() as connection:
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == number
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+    def pragma(name):
+        def look(look):
+            look.cursor.execute(f"PRAGMA {name}")
+            return look.cursor.fetchone()[0]
+
+        return backend._store.database.read(look)
+
+    assert pragma("synchronous") == number
+    assert pragma("journal_mode") == "wal"
 
 
 def test_pickling_opens_the_same_store_again(opened):

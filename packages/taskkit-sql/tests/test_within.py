@@ -9,7 +9,7 @@ from sqlcase import claim, new_task, register
 
 from taskkit.errors import QueueFull, Unavailable, Unsupported
 from taskkit.records import Limits
-from taskkit_sql import SqlBackend
+from taskkit_sql import open_backend
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_anything_else_is_refused_by_its_type(ready):
 
 
 def test_a_write_beside_ones_own_transaction_says_what_to_do(url, engine):
-    backend = SqlBackend(url, busy_timeout=0.05)
+    backend = open_backend(url, busy_timeout=0.05)
     backend.count()
     with engine.begin() as connection:
         connection.execute(sa.text("INSERT INTO orders VALUES ('a')"))

@@ -1,14 +1,14 @@
-"""taskkit on SQL databases, through SQLAlchemy Core.
+"""taskkit on SQL databases, through SQLAlchemy.
 
-The files, from the outside in: ``plugin`` is found by ``taskkit.connect`` and opens ``backend``,
-the facade that joins the parts of the Backend protocol. ``queue/`` holds the hot path and every
-transition of a task; ``workers``, ``reading``, ``operations``, ``controls`` and ``schedules`` hold
-the rest; ``wakeup`` tells waiting workers. ``engine`` owns connections and transactions. What
-differs between databases is in ``dialects/`` and ``migrations/`` alone.
+The rules and the SQL are in ``taskkit_relational``; here is what connects them to a database, from
+the outside in: ``plugin`` is found by ``taskkit.connect``; ``settings`` checks the URL and the
+options; ``opening`` joins a backend. SQLite has ``single_writer``, ``sqlite`` and its source of
+news; a database server has ``pooled`` and a connector (``server`` says what that is): ``postgres``
+or ``mysql``.
 """
 
 from __future__ import annotations
 
-from taskkit_sql.backend import SqlBackend
+from taskkit_sql.opening import open_backend
 
-__all__ = ["SqlBackend"]
+__all__ = ["open_backend"]

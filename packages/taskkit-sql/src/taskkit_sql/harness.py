@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from taskkit_sql.schema import STATES
-from taskkit_sql.settings import Settings, read_settings
+from taskkit_relational.schema import STATES
+from taskkit_sql.settings import FileSettings, read_settings
 
 if TYPE_CHECKING:
     from taskkit.backend import Backend
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _FOLDER: Final = "taskkit-conformance-"
 
 
-class SqliteHarness:
+class SqlHarness:
     """A harness (see ``taskkit_conformance.harness``) that builds on the default one."""
 
     restart = None  # there is no server that could be restarted
@@ -126,8 +126,10 @@ def _watch_connections() -> None:
         event.listen(sa.Engine, "do_connect", _connecting)
 
 
-def _settings(namespace: Any) -> Settings:
-    return read_settings(namespace.url, namespace.options)
+def _settings(namespace: Any) -> FileSettings:
+    settings = read_settings(namespace.url, namespace.options)
+    assert isinstance(settings, FileSettings)
+    return settings
 
 
 def _tables(connection: sqlite3.Connection, prefix: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The plugin that ``taskkit.connect`` finds under the entry points ``sql`` and ``sqlite``."""
+"""The plugin that ``taskkit.connect`` finds under ``sql`` and the schemes of URLs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 @hookimpl
 def taskkit_open(url: str | None, options: Mapping[str, Any], clock: Clock | None) -> Backend:
     """Return a backend for the URL; nothing is connected before its first use."""
-    from taskkit_sql.backend import SqlBackend
+    from taskkit_sql.opening import open_backend
 
-    return SqlBackend(url, clock=clock, **options)
+    return open_backend(url, clock=clock, **options)
 
 
 @hookimpl
 def taskkit_harness(default: Any) -> Any:
     """Return how the conformance suite is to handle this store."""
-    from taskkit_sql.harness import SqliteHarness
+    from taskkit_sql.harness import SqlHarness
 
-    return SqliteHarness(default)
+    return SqlHarness(default)

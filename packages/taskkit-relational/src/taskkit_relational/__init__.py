@@ -1,0 +1,1 @@
+"""taskkit on relational databases: the rules on rows, and the SQL of each database."""

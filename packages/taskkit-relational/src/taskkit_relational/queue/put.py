@@ -1,0 +1,147 @@
+"""Nothing → waiting or ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from taskkit.errors import BackendError, QueueFull
+from taskkit.records import PutResult
+from taskkit.task import NewTask
+from taskkit_relational import controls
+from taskkit_relational.gates import queue_gate
+from taskkit_relational.queue.changes import Changes
+from taskkit_relational.rows import insert_row
+from taskkit_relational.store import Store, Transaction
+
+_SWEEP: Final = 1000
+"""Expired tasks that one put looks at when one of them may hold a key that it wants."""
+
+_TRIES: Final = 20
+"""How often a key can become free between the insert that found it taken and the look for whoever
+holds it, before the put gives up."""
+
+
+def put(store: Store, tasks: Sequence[NewTask], within: object | None) -> list[PutResult]:
+    """Store tasks: all of them or none."""
+    if not tasks:
+        return []
+
+    def work(transaction: Transaction) -> list[PutResult]:
+        return put_all(store, transaction, tasks)
+
+    return store.database.write(work) if within is None else store.database.join(within, work)
+
+
+def put_all(
+    store: Store, transaction: Transaction, tasks: Sequence[NewTask], *, bounded: bool = True
+) -> list[PutResult]:
+    """Store tasks in an open transaction; ``bounded``: unless a group would hold too many."""
+    limits = controls.current(store, transaction).limits if bounded else {}
+    sizes = {
+        group: limits[group].max_queue_size
+        for group in {task.group for task in tasks} & limits.keys()
+        if limits[group].max_queue_size is not None
+    }
+    if sizes:
+        names = [queue_gate(group) for group in sizes]
+        store.statements.gates(transaction.cursor, names, wait=True)
+    if sizes or any(task.unique_key is not None for task in tasks):
+        # What has expired takes no room and holds no key.
+        changes = Changes(store, transaction)
+        changes.expire(_SWEEP)
+        changes.flush()
+    results = _insert(store, transaction, tasks)
+    _check_sizes(store, transaction, tasks, results, sizes)
+    transaction.wakes |= any(result.status == "put" for result in results)
+    return results
+
+
+def _insert(store: Store, transaction: Transaction, tasks: Sequence[NewTask]) -> list[PutResult]:
+    cursor, statements = transaction.cursor, store.statements
+    rows = [insert_row(task, transaction.now) for task in tasks]
+    if all(task.unique_key is None for task in tasks):
+        inserted = statements.insert(cursor, rows)
+        if inserted is None:
+            return [PutResult(task.id) for task in tasks]
+        return _once(tasks, inserted, {})
+    put_ids: set[str] = set()
+    others: dict[str, PutResult] = {}
+    rest = list(tasks)
+    for _ in range(_TRIES):
+        wanted = {task.id for task in rest}
+        inserted = statements.insert(
+            cursor, [row for row, task in zip(rows, tasks, strict=True) if task.id in wanted]
+        )
+        put_ids |= wanted if inserted is None else inserted
+        rest = [task for task in rest if task.id not in put_ids]
+        others |= _found(store, transaction, rest)
+        rest = [task for task in rest if task.id not in others]
+        if not rest:
+            return _once(tasks, put_ids, others)
+    raise BackendError(
+        f"put: expected unique key {rest[0].unique_key!r} of group {rest[0].group!r} to be free or "
+        f"held, found it changing hands {_TRIES} times in a row; put the task again"
+    )
+
+
+def _found(
+    store: Store, transaction: Transaction, absent: Sequence[NewTask]
+) -> dict[str, PutResult]:
+    """Return why tasks were not inserted: by id, known or duplicate."""
+    if not absent:
+        return {}
+    cursor = transaction.cursor
+    known = store.statements.known(cursor, list({task.id for task in absent}))
+    slots = {
+        (task.group, task.unique_key)
+        for task in absent
+        if task.id not in known and task.unique_key is not None
+    }
+    holders = store.statements.holders(cursor, sorted(slots)) if slots else {}
+    answers: dict[str, PutResult] = {}
+    for task in absent:
+        if task.id in known:
+            answers[task.id] = PutResult(task.id, "known")
+        elif (task.group, task.unique_key) in holders:
+            answers[task.id] = PutResult(holders[task.group, task.unique_key], "duplicate")
+    return answers
+
+
+def _once(
+    tasks: Sequence[NewTask], put_ids: set[str], others: Mapping[str, PutResult]
+) -> list[PutResult]:
+    """Answer for each task; an id that comes twice was put by its first."""
+    results: list[PutResult] = []
+    left = set(put_ids)
+    for task in tasks:
+        if task.id in left:
+            left.discard(task.id)
+            results.append(PutResult(task.id))
+        elif task.id in put_ids:
+            results.append(PutResult(task.id, "known"))
+        else:
+            results.append(others.get(task.id, PutResult(task.id, "known")))
+    return results
+
+
+def _check_sizes(
+    store: Store,
+    transaction: Transaction,
+    tasks: Sequence[NewTask],
+    results: Sequence[PutResult],
+    sizes: Mapping[str, int | None],
+) -> None:
+    """Raise if a group that has grown holds too many now."""
+    grown = {
+        task.group for task, result in zip(tasks, results, strict=True) if result.status == "put"
+    }
+    for group in sorted(grown & sizes.keys()):
+        most = sizes[group]
+        assert most is not None
+        # One beyond the limit tells as much as a thousand.
+        if store.statements.unclaimed(transaction.cursor, group, most + 1) > most:
+            raise QueueFull(group, most)
+
+
+__all__ = ["put", "put_all"]

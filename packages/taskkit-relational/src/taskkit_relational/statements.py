@@ -1,0 +1,436 @@
+"""What a database must be able to say: each method is one transition, or one look.
+
+The rules of taskkit (``queue/``, ``workers`` …) are written once, in Python, over these methods;
+a database supplies the methods, in its own SQL, under ``dialects/``. Nothing here knows how a
+connection is made: a cursor of PEP 249 is all that a statement gets.
+
+What the rules rely on:
+
+- All methods that one rule calls run in one transaction at READ COMMITTED or above: what another
+  transaction has committed is seen by the next statement.
+- A row that is to be changed is *locked* from the moment it is read (``FOR UPDATE``). A method
+  whose text says *skips locked* passes over rows that another transaction has locked, instead of
+  waiting; no other method does.
+- Locks are taken in this order: a worker, tasks by id, gates. Claims wait for a worker only: for
+  the rest they skip what is locked, so that no claim takes part in a deadlock.
+- Where a database lets one writer in at a time (SQLite), all of this holds by itself, and the
+  locking methods do nothing.
+
+A *key* names a task's row to its database: whatever identifies it fastest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from taskkit.task import Label
+
+Values: TypeAlias = Sequence[Any]
+"""One row, or the parameters of one statement, in the order that its documentation names."""
+
+Key: TypeAlias = Any
+
+
+class Cursor(Protocol):
+    """A driver's cursor: all that is needed of PEP 249."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def execute(self, sql: Any, parameters: Any = ..., /) -> Any: ...
+    def executemany(self, sql: Any, parameters: Any, /) -> Any: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> Any: ...
+    def close(self) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What ``find`` looks for: all conditions hold."""
+
+    now: int
+    group: str | None = None
+    subgroups: bool = False
+    """Whether ``group`` stands for its subgroups too."""
+    name: str | None = None
+    numbers: Collection[int] | None = None
+    """States as in ``schema``, without the unclaimed ones; None: every state."""
+    waiting: bool = False
+    """Beside ``numbers``: unclaimed ones due after ``now`` …"""
+    queued: bool = False
+    """… and those due by ``now``."""
+    labels: Mapping[str, Label] = field(default_factory=dict)
+    after: str | None = None
+    """Only ids behind this one."""
+
+
+class Putting(Protocol):
+    """From nothing to waiting or ready."""
+
+    def insert(self, cursor: Cursor, rows: Sequence[Values]) -> set[str] | None:
+        """Insert rows (``schema.INSERTED``), one after the other, with token 0 and all counts 0.
+
+        A row whose id is known, or whose unique slot is taken, changes nothing. Where another
+        transaction is about to take the id or the slot, waits for its end.
+
+        Returns:
+            None if all went in, else the ids of those that did. (An id that comes twice went in if
+            its first row did.)
+        """
+        ...
+
+    def known(self, cursor: Cursor, ids: Sequence[str]) -> set[str]:
+        """Return which of the ids are known, in whatever state."""
+        ...
+
+    def holders(self, cursor: Cursor, slots: Sequence[tuple[str, str]]) -> dict[Any, str]:
+        """Return who holds each unique slot (group, key) that is held: (group, key) → id."""
+        ...
+
+    def unclaimed(self, cursor: Cursor, group: str, most: int) -> int:
+        """Count the unclaimed tasks (waiting, ready, parked) of a group, no further than most."""
+        ...
+
+
+class Claiming(Protocol):
+    """From waiting to ready, between ready and parked, from ready to running."""
+
+    def lease(self, cursor: Cursor, worker_id: str) -> int | None:
+        """Return when a worker's lease ends, None if it is unknown; locks it against change.
+
+        Several may hold this lock at once (``FOR SHARE``); ``renew``, ``enter`` and ``leave`` of
+        the same worker wait for them.
+        """
+        ...
+
+    def token(self, cursor: Cursor) -> int:
+        """Return a number greater than all that were returned before, here and elsewhere.
+
+        It stays used when the transaction is rolled back; it survives a restart of the database.
+        """
+        ...
+
+    def gates(self, cursor: Cursor, names: Collection[str], *, wait: bool) -> set[str]:
+        """Close gates until the end of the transaction; return those that this one holds now.
+
+        Two transactions never hold the same gate. (Names may share a gate: it is wide enough to
+        let many pass at once, not one for each.) Without ``wait`` a gate that is closed already is
+        left out of the answer; with it, waits in an order that is the same for everybody.
+        """
+        ...
+
+    def first_waiting(self, cursor: Cursor) -> int | None:
+        """Return the smallest due of all waiting tasks."""
+        ...
+
+    def promote(self, cursor: Cursor, now: int, limit: int) -> int:
+        """Make up to ``limit`` waiting tasks with due <= now ready, the longest due first.
+
+        Skips locked. Returns how many.
+        """
+        ...
+
+    def promote_group(self, cursor: Cursor, group: str, now: int, limit: int) -> int:
+        """As ``promote``, for one concrete group."""
+        ...
+
+    def first_waiting_of_group(self, cursor: Cursor, group: str) -> int | None:
+        """Return the smallest due of one concrete group's waiting tasks."""
+        ...
+
+    def soonest(self, cursor: Cursor, limit: int) -> list[tuple[int, str]]:
+        """Return due and group of the first waiting tasks, by due."""
+        ...
+
+    def next_ready_group(self, cursor: Cursor, low: str, high: str) -> str | None:
+        """Return the first group with a ready task from ``low``, included, to ``high``, excluded.
+
+        One seek in an index, however many tasks the groups hold.
+        """
+        ...
+
+    def next_waiting_group(self, cursor: Cursor, low: str, high: str) -> str | None:
+        """As ``next_ready_group``, for waiting tasks."""
+        ...
+
+    def first_ready(self, cursor: Cursor, group: str) -> int | None:
+        """Return the smallest due of a concrete group's ready tasks."""
+        ...
+
+    def has_expired(self, cursor: Cursor, now: int) -> bool:
+        """Return whether an unclaimed task has expires <= now."""
+        ...
+
+    def ready(self, cursor: Cursor, group: str, now: int, limit: int) -> list[Values]:
+        """Return the first ready tasks (``schema.CLAIMED``) with due <= now in claim order, locked.
+
+        Claim order: priority (high first), due, id. Skips locked.
+        """
+        ...
+
+    def take(
+        self, cursor: Cursor, keys: Sequence[Key], worker_id: str, token: int, now: int
+    ) -> None:
+        """Ready → running, with this token and worker, begun now; the attempt grows by one."""
+        ...
+
+    def free_slots(self, cursor: Cursor, keys: Sequence[Key]) -> None:
+        """Free the unique slots of tasks."""
+        ...
+
+    def running_of_group(self, cursor: Cursor, group: str) -> int:
+        """Count the running tasks of a concrete group."""
+        ...
+
+    def running_of_lock(self, cursor: Cursor, group: str, key: str) -> int:
+        """Count the running tasks with a lock key."""
+        ...
+
+    def park(self, cursor: Cursor, group: str, key: str, running: int, limit: int) -> int:
+        """Lay up to ``limit`` ready tasks of a lock key aside, whose lock limit <= running.
+
+        Skips locked. Returns how many.
+        """
+        ...
+
+    def unpark(self, cursor: Cursor, group: str, key: str, running: int) -> int:
+        """Make parked tasks of a lock key ready, in claim order, as many as there is room for.
+
+        Room is what the lock limit of the first with lock limit > running leaves. Skips locked.
+        Returns how many.
+        """
+        ...
+
+    def rate_log(self, cursor: Cursor, group: str, since: int, now: int) -> list[tuple[int, int]]:
+        """Return when how many claims of a group were made after ``since``, oldest first.
+
+        Forgets older ones. Those that lie after now (the clock was set back) count as now.
+        """
+        ...
+
+    def log_rate(self, cursor: Cursor, group: str, at: int, claims: int) -> None:
+        """Note claims of a group for ``rate_log``."""
+        ...
+
+    def last_served(self, cursor: Cursor, want: str) -> str:
+        """Return the subgroup of a want that was served last; empty before the first."""
+        ...
+
+    def remember_served(self, cursor: Cursor, want: str, group: str) -> None:
+        """Note which subgroup of a want was served last."""
+        ...
+
+
+class Settling(Protocol):
+    """From running to whatever follows; and the one statement behind every rarer transition."""
+
+    def succeed(self, cursor: Cursor, now: int, rows: Sequence[tuple[str, int, bytes]]) -> int:
+        """Running → succeeded for (id, token, result), done now; return how many.
+
+        Only where nothing else has to be looked at: the token is the current one, no cancellation
+        was asked for, and the task has neither a lock key nor a unique slot. No id comes twice.
+        """
+        ...
+
+    def load(self, cursor: Cursor, ids: Sequence[str]) -> list[Values]:
+        """Return rows (``schema.LOADED``) of ids, locked in the order of ids."""
+        ...
+
+    def load_running(self, cursor: Cursor, worker_id: str, limit: int) -> list[Values]:
+        """Return rows (``schema.LOADED``) that a worker runs, locked."""
+        ...
+
+    def load_expired(self, cursor: Cursor, now: int, limit: int) -> list[Values]:
+        """Return unclaimed rows (``schema.LOADED``) with expires <= now, locked. Skips locked."""
+        ...
+
+    def save(self, cursor: Cursor, rows: Sequence[Values]) -> None:
+        """Write rows back: ``schema.SAVED``, then the key."""
+        ...
+
+    def remove(self, cursor: Cursor, keys: Sequence[Key]) -> None:
+        """Any state → nothing."""
+        ...
+
+    def note_discard(self, cursor: Cursor, task_id: str, token: int, at: int) -> None:
+        """Remember a discard."""
+        ...
+
+    def was_discarded(self, cursor: Cursor, task_id: str, token: int) -> bool:
+        """Return whether this claim ended by a discard that is remembered."""
+        ...
+
+    def forget_discards(self, cursor: Cursor, before: int) -> None:
+        """Forget discards up to an instant, included."""
+        ...
+
+
+class Leasing(Protocol):
+    """Workers and what they run."""
+
+    def enter(
+        self, cursor: Cursor, worker_id: str, info: str, now: int, expires: int, mark: int
+    ) -> None:
+        """Enter a worker, afresh if it was known."""
+        ...
+
+    def renew(self, cursor: Cursor, worker_id: str, now: int, expires: int, mark: int) -> Any:
+        """Extend a lease that has not ended (expires > now) and set the mark; locks the worker.
+
+        Never shortens a lease.
+
+        Returns:
+            The mark before, and ``stopped`` as it is stored; None, with nothing changed, if the
+            worker is unknown or its lease is over.
+        """
+        ...
+
+    def leave(self, cursor: Cursor, worker_id: str) -> None:
+        """Remove a worker, if it is known."""
+        ...
+
+    def workers(self, cursor: Cursor) -> list[Values]:
+        """Return id, info, registered, expires and the number of running tasks of each worker.
+
+        Ordered by expires, then id.
+        """
+        ...
+
+    def stopped(self, cursor: Cursor) -> list[tuple[str, str]]:
+        """Return id and ``stopped`` of all workers, locked in the order of ids."""
+        ...
+
+    def stop(self, cursor: Cursor, worker_id: str, stopped: str) -> None:
+        """Store which groups a worker is to stop serving."""
+        ...
+
+    def leases(self, cursor: Cursor) -> list[tuple[str, int]]:
+        """Return id and expires of all workers, by expires, then id; locks nothing."""
+        ...
+
+    def next_running_worker(self, cursor: Cursor, after: str) -> str | None:
+        """Return the first worker id behind ``after`` that a running task names: one seek."""
+        ...
+
+    def running(self, cursor: Cursor, worker_id: str) -> list[tuple[str, int, int]]:
+        """Return id, token and whether to be cancelled of what a worker runs; locks nothing."""
+        ...
+
+    def report(self, cursor: Cursor, worker_id: str, progress: Mapping[str, bytes]) -> None:
+        """Store progress of tasks (by id) that this worker runs; others are left alone."""
+        ...
+
+
+class Scheduling(Protocol):
+    """The state of schedulers."""
+
+    def schedule(self, cursor: Cursor, name: str) -> tuple[int, bytes] | None:
+        """Return version and state."""
+        ...
+
+    def advance(self, cursor: Cursor, name: str, version: int, state: bytes) -> bool:
+        """Store a state with version + 1 if the version is still this (0: none is stored)."""
+        ...
+
+
+class Steering(Protocol):
+    """Pauses and limits; ``schema.LIMITED`` are the columns of a limit."""
+
+    def pauses(self, cursor: Cursor) -> list[tuple[str, int | None]]: ...
+    def limits(self, cursor: Cursor) -> list[Values]: ...
+    def pause(self, cursor: Cursor, group: str, until: int | None) -> None:
+        """Store a pause, in place of an earlier one."""
+        ...
+
+    def resume(self, cursor: Cursor, group: str | None) -> None:
+        """Remove the pause of a group (None: every pause)."""
+        ...
+
+    def limit(self, cursor: Cursor, row: Values) -> None:
+        """Store the limits of a group, in place of earlier ones."""
+        ...
+
+    def unlimit(self, cursor: Cursor, group: str) -> None:
+        """Remove the limits of a group."""
+        ...
+
+    def forget_rate(self, cursor: Cursor, group: str) -> None:
+        """Remove what ``rate_log`` knows of a group."""
+        ...
+
+    def steer(self, cursor: Cursor) -> None:
+        """Let the count of changes to pauses and limits grow: everybody reads them again."""
+        ...
+
+    def steered(self, cursor: Cursor) -> int:
+        """Return that count."""
+        ...
+
+
+class Looking(Protocol):
+    """What became of tasks, how many there are, and where they are."""
+
+    def records(self, cursor: Cursor, ids: Sequence[str]) -> list[Values]:
+        """Return whole rows (``schema.RECORDED``) of ids."""
+        ...
+
+    def find(self, cursor: Cursor, search: Search, limit: int) -> list[Values]:
+        """Return whole rows (``schema.RECORDED``) that match, ordered by id."""
+        ...
+
+    def unfinished(self, cursor: Cursor, ids: Sequence[str]) -> set[str]:
+        """Return which of the ids are known and not finished."""
+        ...
+
+    def counts(self, cursor: Cursor, groups: Sequence[str] | None, now: int) -> list[Values]:
+        """Return group, number of the state, whether due > now, how many, the smallest due.
+
+        A row for each group, state and lateness that has any. Only unclaimed tasks can be late.
+        """
+        ...
+
+    def next_finished(self, cursor: Cursor, group: str, number: int) -> tuple[str, int] | None:
+        """Return the first group and state behind this pair that has finished tasks: one seek."""
+        ...
+
+    def purgeable(
+        self,
+        cursor: Cursor,
+        group: str,
+        number: int,
+        limit: int,
+        purge_at: int | None,
+        done: int | None,
+    ) -> list[tuple[Key, str]]:
+        """Return key and id of finished tasks of a group and state, locked. Skips locked.
+
+        Only those with ``purge_at`` <= the one given, and ``done`` <= the one given, if given.
+        """
+        ...
+
+
+class Housekeeping(Protocol):
+    """The house around the tasks."""
+
+    def now(self, cursor: Cursor) -> int:
+        """Return the database's own time, in microseconds since the epoch."""
+        ...
+
+    def clear(self, cursor: Cursor) -> None:
+        """Remove everything that users have put in; tokens go on."""
+        ...
+
+
+class Statements(
+    Putting,
+    Claiming,
+    Settling,
+    Leasing,
+    Scheduling,
+    Steering,
+    Looking,
+    Housekeeping,
+    Protocol,
+):
+    """All that the rules ask of a database."""

@@ -1,0 +1,295 @@
+"""How waiting threads learn that something may be claimable, or that a task is over.
+
+Within a process a commit tells them directly. For other processes one thread watches the store
+through a *source*, only while somebody waits (and a little longer: a claimer is soon back).
+
+Nothing is missed between a claim and the wait that follows it: the claim remembers how many news
+had come when it began, and the wait ends at once if more have come since. When the thread begins
+to listen counts as news, because whatever came before was not heard.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Collection, Iterable
+from typing import Final, Protocol, TypeAlias
+
+from taskkit.clock import Clock, ManualClock, monotonic
+from taskkit.errors import BackendError
+
+_LINGER_SECONDS: Final = 5.0
+"""How long the thread stays without anybody waiting."""
+_AFTER_ERROR_SECONDS: Final = 0.5
+
+_NAME: Final = "taskkit-wakeup"
+
+Over: TypeAlias = Callable[[Collection[str]], set[str]]
+"""Returns which of some tasks are finished or gone."""
+
+_log = logging.getLogger("taskkit.wakeup")
+
+
+class Room(Protocol):
+    """Who waits in this process, as a source sees it."""
+
+    def is_wanted(self) -> bool:
+        """Return whether to go on watching; blocks for a while when nobody waits."""
+        ...
+
+    def is_closing(self) -> bool:
+        """Return whether to end at once; does not block."""
+        ...
+
+    def listening(self) -> None:
+        """Say that from now on nothing is missed; whoever claimed before claims once more."""
+        ...
+
+    def claimable(self) -> None:
+        """Wake all who wait for something to claim."""
+        ...
+
+    def has_awaited(self) -> bool:
+        """Return whether somebody waits for the end of a task."""
+        ...
+
+    def finished(self, over: Over | None = None) -> None:
+        """Look which of the tasks that somebody waits for are over, and wake those.
+
+        ``over`` finds out, for a source that has a connection at hand; else the store is asked.
+        """
+        ...
+
+
+class Source(Protocol):
+    """Where news of other processes come from; ``watch`` is run by one thread at a time."""
+
+    def watch(self, room: Room) -> None:
+        """Watch until ``room.is_wanted()`` says no more; tell the room what others have done.
+
+        Raises:
+            BackendError: the store cannot be watched now; it is tried again.
+        """
+        ...
+
+    def interrupt(self) -> None:
+        """Let ``watch`` look at ``room.is_wanted()`` soon; called by other threads."""
+        ...
+
+
+class Wakeup:
+    """The waiting room of one backend.
+
+    Args:
+        source: Tells what other processes have done.
+        over: Returns which of some tasks are finished or gone.
+        clock: Moving it by hand wakes everybody.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        over: Over,
+        clock: Clock | None = None,
+    ) -> None:
+        self._source = source
+        self._over = over
+        self._closed = False
+        self.reset()
+        _listen(clock, self)
+
+    def reset(self) -> None:
+        """Begin anew, in the child after a fork."""
+        self._changed = threading.Condition()
+        self._news = 1
+        self._marks: dict[str, int] = {}
+        """How many news there had been when each group was claimed from last."""
+        self._waiting = 0
+        self._awaited: dict[str, list[threading.Event]] = {}
+        self._thread: threading.Thread | None = None
+        self._giving_way = False
+
+    # ---- telling
+
+    def mark(self) -> int:
+        """Return how many news there have been; for ``claimed``, before a claim begins."""
+        return self._news
+
+    def claimed(self, groups: Iterable[str], mark: int) -> None:
+        """Remember that a claim from these groups has seen all news up to the mark."""
+        for group in groups:
+            self._marks[group] = mark
+
+    def committed(self, *, wakes: bool, finished: Collection[str]) -> None:
+        """Tell what this process has done itself."""
+        if wakes:
+            self.claimable()
+        if finished and self._awaited:
+            self._wake(finished)
+
+    def claimable(self) -> None:
+        """Wake all who wait for something to claim."""
+        with self._changed:
+            self._news += 1
+            self._changed.notify_all()
+
+    def listening(self) -> None:
+        """Say that from now on nothing is missed."""
+        self.claimable()
+        self.finished()
+
+    def finished(self, over: Over | None = None) -> None:
+        """Look which of the tasks that somebody waits for are over, and wake those."""
+        with self._changed:
+            awaited = list(self._awaited)
+        if awaited:
+            self._wake((over or self._over)(awaited))
+
+    def tell(self) -> None:
+        """Wake everyone: something may be claimable, or over."""
+        self.claimable()
+        with self._changed:
+            events = [event for waiting in self._awaited.values() for event in waiting]
+        for event in events:
+            event.set()
+
+    def _wake(self, ids: Iterable[str]) -> None:
+        with self._changed:
+            events = [event for task_id in ids for event in self._awaited.get(task_id, ())]
+        for event in events:
+            event.set()
+
+    def close(self) -> None:
+        """Wake everyone for good."""
+        self._closed = True
+        self.tell()
+        self._source.interrupt()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=5)
+
+    def give_way(self) -> None:
+        """Let the thread give its connection back for a moment, because the process forks."""
+        with self._changed:
+            if self._thread is None:
+                return
+            self._giving_way = True
+            self._changed.notify_all()
+        self._source.interrupt()
+
+    # ---- waiting
+
+    def wait(self, groups: Collection[str], timeout: float) -> bool:
+        """Block until something may be claimable; return whether that was so."""
+        deadline = monotonic() + timeout
+        with self._changed:
+            if self._closed:
+                return False
+            seen = min((self._marks.get(group, 0) for group in groups), default=self._news)
+            self._enter()
+            try:
+                # Closing is news too: it wakes everyone.
+                return self._changed.wait_for(
+                    lambda: self._news > seen, max(0.0, deadline - monotonic())
+                )
+            finally:
+                self._waiting -= 1
+                for group in groups:
+                    # Who does not claim after it was woken is not to be woken for ever.
+                    self._marks[group] = self._news
+
+    def wait_done(self, task_id: str, timeout: float) -> bool:
+        """Block until a task is finished or gone; return whether it is."""
+        try:
+            return not self._closed and self._wait_done(task_id, monotonic() + timeout)
+        except BackendError:
+            # Closed in the middle of a look at the store.
+            if self._closed:
+                return False
+            raise
+
+    def _wait_done(self, task_id: str, deadline: float) -> bool:
+        event = threading.Event()
+        with self._changed:
+            self._awaited.setdefault(task_id, []).append(event)
+            self._enter()
+        try:
+            # After entering, so that an end in between is not missed.
+            while not self._over([task_id]):
+                if not event.wait(max(0.0, deadline - monotonic())) or self._closed:
+                    return False
+                event.clear()
+            return True
+        finally:
+            with self._changed:
+                self._waiting -= 1
+                self._awaited[task_id].remove(event)
+                if not self._awaited[task_id]:
+                    del self._awaited[task_id]
+
+    # ---- watching
+
+    def _enter(self) -> None:
+        """Count one who waits, and see to it that the thread runs; the lock is held."""
+        self._waiting += 1
+        self._changed.notify_all()
+        if self._thread is None and not self._closed:
+            self._thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        is_told = False
+        while True:
+            try:
+                self._source.watch(self)
+                is_told = False
+            except BackendError:
+                if not self._closed:
+                    if not is_told:
+                        _log.warning("cannot watch the store; trying again", exc_info=True)
+                    is_told = True
+                    # Nobody can say what was missed.
+                    self.tell()
+            with self._changed:
+                self._giving_way = False
+                # Under the lock: whoever waits from now on starts another thread.
+                if self._closed or not self._waiting:
+                    self._thread = None
+                    return
+                if is_told:
+                    self._changed.wait_for(self.is_closing, _AFTER_ERROR_SECONDS)
+
+    def is_wanted(self) -> bool:
+        """Return whether to go on watching; blocks for a while when nobody waits."""
+        with self._changed:
+            if not self._waiting:
+                self._changed.wait_for(
+                    lambda: self._waiting > 0 or self.is_closing(), _LINGER_SECONDS
+                )
+            return self._waiting > 0 and not self.is_closing()
+
+    def is_closing(self) -> bool:
+        """Return whether to end at once."""
+        return self._closed or self._giving_way
+
+    def has_awaited(self) -> bool:
+        """Return whether somebody waits for the end of a task."""
+        return bool(self._awaited)
+
+
+def _listen(clock: Clock | None, wakeup: Wakeup) -> None:
+    """Wake everyone whenever a clock is moved by hand."""
+    if isinstance(clock, ManualClock):
+        # A clock outlives many backends: it must not keep them.
+        reference = weakref.ref(wakeup)
+        clock.listen(_teller(reference))
+
+
+def _teller(reference: weakref.ref[Wakeup]) -> Callable[[], None]:
+    def tell() -> None:
+        wakeup = reference()
+        if wakeup is not None:
+            wakeup.tell()
+
+    return tell
