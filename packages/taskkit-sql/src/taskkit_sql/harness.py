@@ -1,21 +1,24 @@
-"""How the conformance suite handles this store: a place is a prefix in a file, or a new file."""
+"""How the conformance suite handles these stores: a place is a prefix, or a new file.
+
+Without a URL a file is made, or, for the name of a server, a private one is started.
+"""
 
 from __future__ import annotations
 
+import atexit
 import secrets
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy import event
 
 from taskkit_relational.schema import STATES
-from taskkit_sql.settings import FileSettings, read_settings
+from taskkit_sql.settings import FileSettings, Settings, read_settings
+from taskkit_sql.watching import calling, watch_connections
 
 if TYPE_CHECKING:
     from taskkit.backend import Backend
@@ -23,21 +26,47 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = "taskkit-conformance-"
 
+_KINDS: Final = {
+    "postgres": "postgres",
+    "postgresql": "postgres",
+    "mariadb": "mariadb",
+    "mysql": "mysql",
+}
+"""The kind of server to start for each name of the plugin that tells one."""
+
 
 class SqlHarness:
     """A harness (see ``taskkit_conformance.harness``) that builds on the default one."""
 
-    restart = None  # there is no server that could be restarted
-
     def __init__(self, default: Any) -> None:
         self._default = default
-        _watch_connections()
+        self._server: Any = None
+        """A server of our own, if one was started."""
+        watch_connections()
 
     def provision(self, url: str | None) -> Any:
-        """Return a new file in a new folder, or new tables in the file that the URL names."""
-        if url is None:
+        """Return new tables where the URL leads, or where we have made a place."""
+        kind = _KINDS.get(self._default.backend)
+        if url is None and kind is None:
             return self._default.provision(f"sqlite:///{mkdtemp(prefix=_FOLDER)}/taskkit.db")
+        if url is None:
+            url = self._own_server(kind)
         return self._default.provision(url, prefix=f"conf_{secrets.token_hex(6)}_")
+
+    def _own_server(self, kind: str | None) -> str:
+        # Only now: of the suite nothing else is needed, and who has no suite has this module.
+        from taskkit_conformance.servers import obtain
+
+        if self._server is None:
+            self._server = obtain(str(kind))
+            atexit.register(self._server.stop)
+        return str(self._server.url)
+
+    @property
+    def restart(self) -> Callable[[Any], None] | None:
+        """Kill our own server and start it again; None where there is none."""
+        restart = None if self._server is None else self._server.restart
+        return None if restart is None else lambda _namespace: restart()
 
     def open(self, namespace: Any, clock: Clock | None) -> Backend:
         """Return a client with connections of its own."""
@@ -51,90 +80,54 @@ class SqlHarness:
     def dispose(self, namespace: Any) -> None:
         """Remove the folder, or the tables."""
         place = _settings(namespace)
-        folder = Path(place.path).parent
-        if folder.name.startswith(_FOLDER):
-            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(place, FileSettings) and _FOLDER in Path(place.path).parent.name:
+            shutil.rmtree(Path(place.path).parent, ignore_errors=True)
             return
-        with closing(sqlite3.connect(place.path)) as connection:
-            for name in _tables(connection, place.prefix):
-                connection.execute(f'DROP TABLE "{name}"')
-            connection.commit()
+        with _engine(place) as engine, engine.begin() as connection:
+            found = sa.inspect(connection).get_table_names(getattr(place, "schema", None))
+            for name in found:
+                if name.startswith(place.prefix):
+                    connection.execute(sa.schema.DropTable(sa.Table(name, sa.MetaData())))
+            if getattr(place, "kind", None) == "postgres":
+                for name in sa.inspect(connection).get_sequence_names():
+                    if name.startswith(place.prefix):
+                        connection.execute(sa.schema.DropSequence(sa.Sequence(name)))
 
     def inspect(self, namespace: Any) -> Mapping[str, str]:
         """Return the state of each task by id, waiting told as queued, by a query of its own."""
         place = _settings(namespace)
-        with closing(sqlite3.connect(place.path)) as connection:
-            # The prefix has been checked to be an identifier.
-            rows = connection.execute(f"SELECT id, state FROM {place.prefix}task")  # noqa: S608
-            return {task_id: str(_told(number)) for task_id, number in rows}
+        table = sa.table(f"{place.prefix}task", sa.column("id"), sa.column("state"))
+        with _engine(place) as engine, engine.connect() as connection:
+            rows = connection.execute(sa.select(table)).all()
+        return {_text(task_id): _told(number) for task_id, number in rows}
 
     @contextmanager
     def transaction(self, namespace: Any) -> Iterator[sa.Connection]:
         """Begin a transaction of the caller; give what ``put`` takes as ``within``."""
-        engine = sa.create_engine(f"sqlite:///{_settings(namespace).path}", poolclass=sa.NullPool)
-        with engine.begin() as connection:
+        with _engine(_settings(namespace)) as engine, engine.begin() as connection:
             yield connection
 
-    @contextmanager
-    def yield_points(self, callback: Callable[[], None]) -> Iterator[None]:
+    def yield_points(self, callback: Callable[[], None]) -> AbstractContextManager[None]:
         """While the context lasts, call back before every statement."""
-        before, _watch.callback = _watch.callback, callback
-        try:
-            yield
-        finally:
-            _watch.callback = before
+        return calling(callback)
 
 
-class _Watch:
-    """Whom to call before a statement."""
-
-    def __init__(self) -> None:
-        self.callback: Callable[[], None] | None = None
-
-
-_watch = _Watch()
-
-
-class _Cursor(sqlite3.Cursor):
-    # Here, not in SQLAlchemy's events: the hot statements go to the driver's cursor directly.
-    def execute(self, sql: str, parameters: Any = (), /) -> Self:
-        if _watch.callback is not None:
-            _watch.callback()
-        super().execute(sql, parameters)
-        return self
-
-    def executemany(self, sql: str, parameters: Any, /) -> Self:
-        if _watch.callback is not None:
-            _watch.callback()
-        super().executemany(sql, parameters)
-        return self
+@contextmanager
+def _engine(place: Settings) -> Iterator[sa.Engine]:
+    url = f"sqlite:///{place.path}" if isinstance(place, FileSettings) else place.url
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
-class _Connection(sqlite3.Connection):
-    def cursor(self, factory: Any = _Cursor) -> Any:
-        return super().cursor(factory)
+def _settings(namespace: Any) -> Settings:
+    return read_settings(namespace.url, namespace.options)
 
 
-def _connecting(dialect: Any, _record: object, _arguments: object, options: dict[str, Any]) -> None:
-    if dialect.name == "sqlite":
-        options.setdefault("factory", _Connection)
-
-
-def _watch_connections() -> None:
-    # Of all engines: those that are open when a context begins have to take part in it.
-    if not event.contains(sa.Engine, "do_connect", _connecting):
-        event.listen(sa.Engine, "do_connect", _connecting)
-
-
-def _settings(namespace: Any) -> FileSettings:
-    settings = read_settings(namespace.url, namespace.options)
-    assert isinstance(settings, FileSettings)
-    return settings
-
-
-def _tables(connection: sqlite3.Connection, prefix: str) -> list[str]:
-    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    return [name for (name,) in rows if name.startswith(prefix)]
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _told(number: int) -> str:
