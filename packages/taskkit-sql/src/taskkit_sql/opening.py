@@ -123,7 +123,7 @@ def _open_file(settings: FileSettings, reopening: _Reopening) -> RelationalBacke
 
 def _open_server(settings: ServerSettings, reopening: _Reopening) -> RelationalBackend:
     server = _server(settings)
-    layout = Layout(server.name, settings.prefix, settings.shown)
+    layout = Layout(server.name, settings.prefix, settings.shown, settings.schema)
     database = Pooled(server, layout, settings.create, reopening.clock)
     told = Capabilities(
         name=server.name,

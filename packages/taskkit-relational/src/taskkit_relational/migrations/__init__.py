@@ -28,6 +28,10 @@ CREATE TABLE IF NOT EXISTS {prefix}schema_version (
     applied BIGINT NOT NULL
 )"""
 
+_APPLIED: Final = "SELECT version FROM {prefix}schema_version"
+
+_NOTE: Final = "INSERT INTO {prefix}schema_version (version, step, applied)"
+
 VERSION_TABLE: Final = "schema_version"
 
 
@@ -40,10 +44,10 @@ class Step:
     is_post: bool
     sql: str
 
-    def statements(self, prefix: str) -> list[str]:
+    def statements(self, layout: Layout) -> list[str]:
         """Return the statements, without comments."""
         lines = (line.partition("--")[0].rstrip() for line in self.sql.splitlines())
-        text = _named("\n".join(line for line in lines if line), prefix)
+        text = layout.named("\n".join(line for line in lines if line))
         return [statement.strip() for statement in text.split(";") if statement.strip()]
 
 
@@ -69,6 +73,13 @@ class Layout:
     prefix: str
     url: str
     """For messages: what the store was opened with, without a password."""
+    schema: str | None = None
+    """Where the tables are, on databases that have schemas; None: where the connection looks."""
+
+    def named(self, sql: str) -> str:
+        """Return SQL with the names of this store's tables."""
+        full = self.prefix if self.schema is None else f"{self.schema}.{self.prefix}"
+        return sql.replace("{prefix}", full).replace("{plain}", self.prefix)
 
     def current(self) -> int:
         """Return the version of this code."""
@@ -76,15 +87,14 @@ class Layout:
 
     def applied(self, cursor: Cursor, tables: Collection[str]) -> set[int]:
         """Return the versions of the steps that were run, given the tables that exist."""
-        name = f"{self.prefix}{VERSION_TABLE}"
-        if name not in tables:
+        if f"{self.prefix}{VERSION_TABLE}" not in tables:
             return set()
-        cursor.execute(f"SELECT version FROM {name}")  # noqa: S608 - a checked prefix
+        cursor.execute(self.named(_APPLIED))
         return {row[0] for row in cursor.fetchall()}
 
     def prepare(self, cursor: Cursor) -> None:
         """Create the table of versions, if there is none."""
-        cursor.execute(_VERSIONS.replace("{prefix}", self.prefix))
+        cursor.execute(self.named(_VERSIONS))
 
     def run(self, cursor: Cursor, applied: Collection[int], now: int) -> None:
         """Run every step that has not been run; ``prepare`` comes before.
@@ -95,7 +105,7 @@ class Layout:
         self._refuse_newer(applied)
         for step in steps(self.dialect):
             if step.version not in applied:
-                for statement in step.statements(self.prefix):
+                for statement in step.statements(self):
                     cursor.execute(statement)
                 cursor.execute(self._noted(step, now))
 
@@ -120,18 +130,15 @@ class Layout:
 
     def upgrade_sql(self, since: int) -> str:
         """Return the SQL of every step after a version."""
-        parts = [_VERSIONS.replace("{prefix}", self.prefix).lstrip() + ";\n"] if since == 0 else []
+        parts = [self.named(_VERSIONS).lstrip() + ";\n"] if since == 0 else []
         for step in steps(self.dialect):
             if step.version > since:
-                parts.append(f"-- {step.name}\n{_named(step.sql, self.prefix).strip()}")
+                parts.append(f"-- {step.name}\n{self.named(step.sql).strip()}")
                 parts.append(f"{self._noted(step, 0)};\n")
         return "\n".join(parts)
 
     def _noted(self, step: Step, now: int) -> str:
-        return (
-            f"INSERT INTO {self.prefix}{VERSION_TABLE} (version, step, applied) "  # noqa: S608 - own names
-            f"VALUES ({step.version}, '{step.name}', {now})"
-        )
+        return self.named(_NOTE) + f" VALUES ({step.version}, '{step.name}', {now})"
 
     def _refuse_newer(self, applied: Collection[int]) -> None:
         newest = self.current()
