@@ -248,9 +248,9 @@ def test_what_redis_acknowledged_survives_a_kill(request):
         assert connection.call("DBSIZE") == "0"
 
 
-def _only(request, kind):
+def _only(request, kind, settings=None):
     try:
-        server = obtain(kind)
+        server = obtain(kind, settings)
     except Missing as missing:
         pytest.skip(str(missing))
     request.addfinalizer(server.stop)
@@ -293,6 +293,33 @@ def master(server):
 def info(server, *words):
     with Connection("redis://", Address("127.0.0.1", ports_of(server)[0])) as connection:
         return connection.call(*words)
+
+
+# ---- settings
+
+CHECKS = {
+    "postgres": (
+        {"fsync": "on"},
+        "SELECT 1 / (CASE current_setting('fsync') WHEN 'on' THEN 1 ELSE 0 END)",
+        "division by zero",
+    ),
+    "mariadb": (
+        {"innodb-flush-log-at-trx-commit": "1"},
+        """BEGIN NOT ATOMIC
+        IF @@innodb_flush_log_at_trx_commit <> 1 THEN SIGNAL SQLSTATE '45000'; END IF;
+        END""",
+        "user-defined exception",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_settings_of_the_caller_win(request, kind):
+    settings, raises_unless_set, error = CHECKS[kind]
+    with _only(request, kind).database() as url, pytest.raises(Exception, match=error):
+        execute(url, raises_unless_set)
+    with _only(request, kind, settings).database() as url:
+        execute(url, raises_unless_set)
 
 
 # ---- finding

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,22 +19,19 @@ HOW_MYSQL: Final = "install MySQL (mysqld)"
 
 USER: Final = "taskkit"
 
-_SETTINGS: Final = (
-    "--no-defaults",
-    f"--bind-address={places.HOST}",
-    "--skip-name-resolve",
-    "--skip-log-bin",
-    "--character-set-server=utf8mb4",
-    "--max-connections=200",
-    "--innodb-buffer-pool-size=64M",
+_SETTINGS: Final = {
+    "bind-address": places.HOST,
+    "character-set-server": "utf8mb4",
+    "max-connections": "200",
+    "innodb-buffer-pool-size": "64M",
     # What is acknowledged has reached the operating system: it survives the death of the server,
     # not of the machine, and costs no wait for a disk.
-    "--innodb-flush-log-at-trx-commit=2",
-    "--innodb-doublewrite=0",
-    "--loose-innodb-flush-method=nosync",
-    "--loose-mysqlx=OFF",
-    "--secure-file-priv=",
-)
+    "innodb-flush-log-at-trx-commit": "2",
+    "innodb-doublewrite": "0",
+    "loose-innodb-flush-method": "nosync",
+    "loose-mysqlx": "OFF",
+    "secure-file-priv": "",
+}
 
 _ACCOUNT: Final = f"""CREATE USER IF NOT EXISTS '{USER}'@'%';
 GRANT ALL ON *.* TO '{USER}'@'%';
@@ -58,22 +56,25 @@ def _is_mariadb(program: str) -> bool:
     return "MariaDB" in done.stdout
 
 
-def start(program: str) -> PrivateServer:
+def start(program: str, settings: Mapping[str, str]) -> PrivateServer:
     """Start a MariaDB of its own."""
     install = shutil.which("mariadb-install-db") or shutil.which("mysql_install_db")
     if install is None:
         raise StartFailed(f"{program}: expected mariadb-install-db beside it, found none on PATH")
     prepare = [install, "--no-defaults", "--auth-root-authentication-method=normal"]
     prepare += ["--skip-test-db", "--innodb-log-file-size=16M"]
-    return _start("mariadb", program, prepare)
+    return _start("mariadb", program, prepare, settings)
 
 
-def start_mysql(program: str) -> PrivateServer:
+def start_mysql(program: str, settings: Mapping[str, str]) -> PrivateServer:
     """Start a MySQL of its own."""
-    return _start("mysql", program, [program, "--no-defaults", "--initialize-insecure"])
+    prepare = [program, "--no-defaults", "--initialize-insecure"]
+    return _start("mysql", program, prepare, settings)
 
 
-def _start(kind: str, program: str, prepare: list[str]) -> PrivateServer:
+def _start(
+    kind: str, program: str, prepare: list[str], settings: Mapping[str, str]
+) -> PrivateServer:
     user = places.unprivileged()
     folder = places.folder(kind, user)
     data = folder / "data"
@@ -84,7 +85,10 @@ def _start(kind: str, program: str, prepare: list[str]) -> PrivateServer:
     [port] = places.free_ports(1)
     own = [f"--datadir={data}", f"--port={port}", f"--socket={folder / 's'}", *as_user]
     own += [f"--pid-file={folder / 'pid'}", f"--init-file={account}"]
-    node = Program([program, *_SETTINGS, *own], folder / "log", lambda: answers(port), user)
+    chosen = [f"--{name}={value}" for name, value in {**_SETTINGS, **settings}.items()]
+    # First: MariaDB and MySQL look for files of settings unless the first word forbids it.
+    command = [program, "--no-defaults", "--skip-name-resolve", "--skip-log-bin", *chosen, *own]
+    node = Program(command, folder / "log", lambda: answers(port), user)
     url = f"mysql://{USER}@{places.HOST}:{port}/taskkit"
     server = PrivateServer(kind, url, folder, [node], lambda: sql_database(url))
     server.start()

@@ -27,7 +27,7 @@ class Missing(Exception):
 @dataclass(frozen=True, slots=True)
 class _Kind:
     find: Callable[[], str | None]
-    start: Callable[[str], PrivateServer]
+    start: Callable[[str, Mapping[str, str]], PrivateServer]
     database: Callable[[str], AbstractContextManager[str]]
     how: str
 
@@ -50,10 +50,15 @@ def variable_of(kind: str) -> str:
     return f"TASKKIT_TEST_{kind.upper().replace('-', '_')}_URL"
 
 
-def obtain(kind: str) -> Server:
+def obtain(kind: str, settings: Mapping[str, str] | None = None) -> Server:
     """Return a server: the one that the environment names, or a new one of our own.
 
     Whoever obtains it stops it.
+
+    Args:
+        kind: One of ``KINDS``.
+        settings: What the server is to do otherwise than servers for tests do, in its own words,
+            such as ``{"fsync": "on"}``. One that the environment names is used as it is.
 
     Raises:
         Missing: there is none, and no program to start one.
@@ -67,4 +72,4 @@ def obtain(kind: str) -> Server:
     program = known.find()
     if program is None:
         raise Missing(f"no {kind} server: {known.how}, or set {variable_of(kind)}")
-    return known.start(program)
+    return known.start(program, settings or {})

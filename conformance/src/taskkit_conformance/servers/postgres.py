@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -37,16 +37,16 @@ def find() -> str | None:
     return places.installed("postgres") or wheel
 
 
-def start(program: str) -> PrivateServer:
+def start(program: str, settings: Mapping[str, str]) -> PrivateServer:
     """Start a server of its own."""
     user = places.unprivileged()
     folder = places.folder("postgres", user)
     data = folder / "data"
     [port] = places.free_ports(1)
     _initialise(Path(program).with_name("initdb"), data, user)
-    settings = [f"--{name}={value}" for name, value in {**_SETTINGS, "port": port}.items()]
+    chosen = {**_SETTINGS, **settings, "port": str(port)}
     node = Program(
-        [program, "-D", str(data), *settings],
+        [program, "-D", str(data), *(f"--{name}={value}" for name, value in chosen.items())],
         folder / "log",
         lambda: answers(port),
         user,

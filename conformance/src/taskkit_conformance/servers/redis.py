@@ -36,11 +36,12 @@ def find() -> str | None:
     return places.installed("valkey-server", "redis-server") or wheel
 
 
-def start(program: str) -> PrivateServer:
+def start(program: str, settings: Mapping[str, str]) -> PrivateServer:
     """Start a server of its own."""
     folder = places.folder("redis")
     [port] = places.free_ports(1)
-    node = make_node(program, folder, port, {**SETTINGS, "databases": str(_DATABASES)})
+    chosen = {**SETTINGS, "databases": str(_DATABASES), **settings}
+    node = make_node(program, folder, port, chosen)
     url = f"redis://{places.HOST}:{port}/0"
     server = PrivateServer("redis", url, folder, [node], lambda: database(url))
     server.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
@@ -24,11 +24,12 @@ _SETTINGS: Final = {
 }
 
 
-def start(program: str) -> PrivateServer:
+def start(program: str, settings: Mapping[str, str]) -> PrivateServer:
     """Start a cluster of its own. Its first three nodes begin as masters."""
     folder = places.folder("cluster")
     ports = places.free_ports(2 * _MASTERS)
-    nodes = [make_node(program, folder, port, _SETTINGS) for port in ports]
+    chosen = {**_SETTINGS, **settings}
+    nodes = [make_node(program, folder, port, chosen) for port in ports]
     hosts = ",".join(f"{places.HOST}:{port}" for port in ports)
     url = f"redis+cluster://{hosts}"
     server = PrivateServer(

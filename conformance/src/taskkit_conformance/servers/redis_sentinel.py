@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -19,8 +19,11 @@ NAME: Final = "taskkit"
 _SENTINELS: Final = 3
 
 
-def start(program: str) -> PrivateServer:
-    """Start a pair and its sentinels. The first of the nodes begins as master."""
+def start(program: str, settings: Mapping[str, str]) -> PrivateServer:
+    """Start a pair and its sentinels. The first of the nodes begins as master.
+
+    The settings are for the pair.
+    """
     folder = places.folder("sentinel")
     master, replica, *sentinels = places.free_ports(2 + _SENTINELS)
     watch = {
@@ -29,9 +32,10 @@ def start(program: str) -> PrivateServer:
         "sentinel down-after-milliseconds": f"{NAME} 1000",
         "sentinel failover-timeout": f"{NAME} 5000",
     }
-    follow = {**SETTINGS, "replicaof": f"{places.HOST} {master}"}
+    lead = {**SETTINGS, **settings}
+    follow = {**lead, "replicaof": f"{places.HOST} {master}"}
     nodes = [
-        make_node(program, folder, master, SETTINGS),
+        make_node(program, folder, master, lead),
         make_node(program, folder, replica, follow),
         *(make_node(program, folder, port, watch, "--sentinel") for port in sentinels),
     ]
