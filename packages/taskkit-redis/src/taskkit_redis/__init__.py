@@ -1,0 +1,1 @@
+"""taskkit on Redis and Valkey: standalone, behind Sentinel, and on a Cluster."""

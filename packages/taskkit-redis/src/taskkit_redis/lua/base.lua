@@ -1,0 +1,104 @@
+-- What every script has: its keys, its clock, and its news.
+--
+-- KEYS[1]  what all keys of this partition begin with; it contains the hash tag, so that they share
+--          one slot
+-- ARGV[1]  now, eighteen digits; empty: the server's own clock
+-- ARGV[2]  the command that publishes: PUBLISH, or SPUBLISH on a cluster
+--
+-- Instants are text of eighteen digits. A Lua number holds only 53 bits, too few for the
+-- microseconds of the year 2300; and text of one length compares and sorts like numbers.
+
+local P = KEYS[1]
+local call = redis.call
+
+-- While a slot moves to another node, a script that meets a missing key fails in its middle. So it
+-- looks for one that is always missing before it does anything.
+if ARGV[2] ~= 'PUBLISH' then
+  local probe = redis.pcall('EXISTS', P .. 'nothing')
+  if type(probe) == 'table' then
+    return redis.error_reply('TRYAGAIN the slot is being moved to another node')
+  end
+end
+
+local function stamp(number)
+  return string.format('%018.0f', number > 0 and number or 0)
+end
+
+local native = ARGV[1] == ''
+local clock = call('TIME')
+local now = ARGV[1]
+if native then
+  now = string.format('%012.0f%06.0f', clock[1], clock[2])
+end
+local instant = tonumber(now)
+
+-- '+5' is five microseconds from now; everything else is an instant already.
+local function resolve(text)
+  if string.sub(text, 1, 1) == '+' then
+    return stamp(instant + tonumber(string.sub(text, 2)))
+  end
+  return text
+end
+
+-- Lua cannot pass more than about 8000 arguments at once.
+local SPAN = 4000
+
+local function many(command, key, args)
+  for from = 1, #args, SPAN do
+    call(command, key, unpack(args, from, math.min(from + SPAN - 1, #args)))
+  end
+end
+
+-- The answers of MGET (without a key) or HMGET to any number of names.
+local function read_all(command, key, names)
+  if #names <= SPAN then
+    if #names == 0 then
+      return {}
+    end
+    return key and call(command, key, unpack(names)) or call(command, unpack(names))
+  end
+  local found = {}
+  for from = 1, #names, SPAN do
+    local upto = math.min(from + SPAN - 1, #names)
+    local part = key and call(command, key, unpack(names, from, upto))
+      or call(command, unpack(names, from, upto))
+    for place = 1, upto - from + 1 do
+      found[from + place - 1] = part[place]
+    end
+  end
+  return found
+end
+
+-- ---- news: who is woken when the script has done its work
+
+local woken, ended = {}, {}
+
+local function wake(group)
+  woken[group] = true
+end
+
+local function over(id)
+  ended[#ended + 1] = id
+end
+
+local function tell()
+  local groups = {}
+  for group in pairs(woken) do
+    groups[#groups + 1] = group
+  end
+  if #groups > 0 then
+    call(ARGV[2], P .. 'wake', table.concat(groups, '\n'))
+  end
+  if #ended == 0 or call('EXISTS', P .. 'watched') == 0 then
+    return
+  end
+  local watched = {}
+  for _, id in ipairs(ended) do
+    if call('ZREM', P .. 'watched', id) == 1 then
+      watched[#watched + 1] = id
+    end
+  end
+  if #watched > 0 then
+    call(ARGV[2], P .. 'done', table.concat(watched, '\n'))
+  end
+end

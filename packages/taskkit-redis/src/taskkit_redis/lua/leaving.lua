@@ -1,0 +1,25 @@
+-- What becomes of the tasks of a worker that is gone.
+
+-- Take back up to `most` of what a worker runs; return how many.
+local function take_back(worker, most, lost)
+  local ids = call('ZRANGE', P .. 'run:' .. worker, 0, most - 1)
+  for _, id in ipairs(ids) do
+    local run = read_run(call('HGET', P .. 'running', id))
+    local task = load(id, run.glen)
+    if not task then
+      forget(id, run)
+    elseif lost then
+      lose(task)
+    else
+      release(task, '')
+    end
+  end
+  return #ids
+end
+
+local function strike(worker)
+  call('DEL', P .. 'worker:' .. worker)
+  call('DEL', P .. 'attended:' .. worker)
+  call('SREM', P .. 'runners', worker)
+  return call('ZREM', P .. 'workers', worker) == 1
+end

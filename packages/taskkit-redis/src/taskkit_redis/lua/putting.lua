@@ -1,0 +1,122 @@
+-- Absent: waiting or queued. All of them or none.
+--
+-- Eight arguments for each task: id, length of its group's name, due, priority, expires, ttl, options
+-- (packed; empty: none), rest (packed).
+
+local FIELDS = 8
+local NEW, KNOWN = 0, 1
+
+local function group_at(place)
+  return string.sub(ARGV[place], 1, tonumber(ARGV[place + 1]))
+end
+
+local function tail_at(place)
+  return string.sub(ARGV[place], tonumber(ARGV[place + 1]) + 2)
+end
+
+-- What is to be done with each: NEW, KNOWN, or the id that holds its key; and how much each group
+-- would grow.
+local function judge(first)
+  local answers, options, grown = {}, {}, {}
+  local fresh, keys = {}, {}
+  for place = first, #ARGV, FIELDS do
+    local id, group = ARGV[place], group_at(place)
+    local chosen = ARGV[place + 6] ~= '' and cmsgpack.unpack(ARGV[place + 6]) or false
+    local answer = NEW
+    if fresh[id] or call('EXISTS', key_of(id)) == 1 then
+      answer = KNOWN
+    elseif chosen and chosen[UNIQUE] then
+      local mine = keys[group] or {}
+      keys[group] = mine
+      local key = chosen[UNIQUE]
+      local tail = mine[key] or call('HGET', P .. 'u:' .. group, key)
+      if tail then
+        answer = group .. '_' .. tail
+      else
+        mine[key] = tail_at(place)
+      end
+    end
+    if answer == NEW then
+      fresh[id] = true
+      grown[group] = (grown[group] or 0) + 1
+    end
+    answers[#answers + 1], options[#options + 1] = answer, chosen
+  end
+  return answers, options, grown
+end
+
+-- The group that would hold too much, and how much it may hold.
+local function too_full(grown)
+  if call('EXISTS', P .. 'limits') == 0 then
+    return nil
+  end
+  for group, by in pairs(grown) do
+    local limits = call('HGET', P .. 'limits', group)
+    local most = limits and tonumber(string.match(limits, '([^|]*)$'))
+    if most and unclaimed(group) + by > most then
+      return group, most
+    end
+  end
+end
+
+local function lines_of(lines, group)
+  local found = lines[group] or {}
+  lines[group] = found
+  return found
+end
+
+local function write(first, answers, options)
+  local ids, ready, waiting, expiring = {}, {}, {}, {}
+  for index, answer in ipairs(answers) do
+    if answer == NEW then
+      local place = first + (index - 1) * FIELDS
+      local id, group, tail = ARGV[place], group_at(place), tail_at(place)
+      local due, expires = resolve(ARGV[place + 2]), resolve(ARGV[place + 4])
+      local priority, chosen = ARGV[place + 3], options[index]
+      local ttl = tonumber(ARGV[place + 5])
+      local head = cmsgpack.pack({ 'q', chosen, due, now, priority, expires, 0, 0, 0, ttl })
+      call('SET', key_of(id), '\146' .. head .. ARGV[place + 7])
+      ids[#ids + 1], ids[#ids + 2] = 0, id
+      local is_due = due <= now
+      local line = lines_of(is_due and ready or waiting, group)
+      line[#line + 1] = 0
+      line[#line + 1] = is_due and priority .. due .. tail or due .. priority .. tail
+      if chosen and chosen[UNIQUE] then
+        call('HSET', P .. 'u:' .. group, chosen[UNIQUE], tail)
+      end
+      if expires ~= '' then
+        expiring[#expiring + 1] = 0
+        expiring[#expiring + 1] = expires .. string.format('%03d', ARGV[place + 1]) .. id
+      end
+    end
+  end
+  many('ZADD', P .. 'ids', ids)
+  many('ZADD', P .. 'x', expiring)
+  for group, members in pairs(ready) do
+    enter_ready(group, members)
+  end
+  for group, members in pairs(waiting) do
+    enter_waiting(group, members)
+  end
+end
+
+local function put_all(first, bounded, only_looks)
+  sweep(100)
+  if native then
+    trim(10)
+  end
+  local answers, options, grown = judge(first)
+  if bounded then
+    local group, most = too_full(grown)
+    if group then
+      return { 'FULL', group, most }
+    end
+  end
+  if not only_looks then
+    write(first, answers, options)
+    for group, by in pairs(grown) do
+      count_group(group, by)
+    end
+  end
+  return answers
+end

@@ -1,0 +1,32 @@
+-- uses base records queue transitions
+-- Failed, lost or cancelled: waiting or queued.
+--
+-- ARGV[3]   due
+-- ARGV[4…]  id and length of its group's name, of each
+-- Answers for each D (done), R (refused) or U (unknown).
+
+local answers, due = {}, resolve(ARGV[3])
+sweep(1000)
+for place = 4, #ARGV, 2 do
+  local task = load(ARGV[place], tonumber(ARGV[place + 1]))
+  local answer = 'R'
+  if not task then
+    answer = 'U'
+  else
+    local head = task.head
+    local state = head[STATE]
+    if (state == 'f' or state == 'l' or state == 'c') and not holder(task) then
+      call('ZREM', P .. 'f:' .. state .. task.group, task.tail)
+      call('ZREM', P .. 'old', mark_old(task))
+      head[STATE], head[DUE], head[EXPIRES] = 'q', due, ''
+      head[RETRIES], head[LOSSES], head[DONE], head[FAILURE] = 0, 0, '', false
+      hold_key(task)
+      save(task)
+      enqueue(task)
+      answer = 'D'
+    end
+  end
+  answers[#answers + 1] = answer
+end
+tell()
+return answers

@@ -1,0 +1,28 @@
+-- uses base records queue transitions
+-- Unclaimed: unclaimed, with another due.
+--
+-- ARGV[3]   due
+-- ARGV[4…]  id and length of its group's name, of each
+-- Answers for each D (done), R (refused) or U (unknown).
+
+local answers, due = {}, resolve(ARGV[3])
+sweep(1000)
+for place = 4, #ARGV, 2 do
+  local task = load(ARGV[place], tonumber(ARGV[place + 1]))
+  local answer = 'R'
+  if not task then
+    answer = 'U'
+  elseif task.head[STATE] == 'q' and not task.run then
+    dequeue(task)
+    task.head[DUE] = due
+    save(task)
+    if task.head[EXPIRES] ~= '' then
+      call('ZADD', P .. 'x', 0, expiry(task))
+    end
+    enqueue(task)
+    answer = 'D'
+  end
+  answers[#answers + 1] = answer
+end
+tell()
+return answers

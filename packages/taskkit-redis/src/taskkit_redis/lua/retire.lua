@@ -1,0 +1,14 @@
+-- uses base records queue transitions leaving
+-- A worker ends.
+--
+-- ARGV[3]  id
+-- ARGV[4]  1: it died
+-- Answers how many tasks it left behind.
+
+local left = call('ZCARD', P .. 'run:' .. ARGV[3])
+if left > 0 then
+  take_back(ARGV[3], left, ARGV[4] == '1')
+end
+strike(ARGV[3])
+tell()
+return left

@@ -1,0 +1,192 @@
+-- Every way in which a task changes, after its claim has been checked.
+--
+--   running         id to what is known of its claim (see records)
+--   run:<worker>    the ids that a worker runs, by token
+--   busy            group to how many of its tasks run
+--   progress        id to what its worker reported
+--   f:<state><group>  finished tasks: tails by due
+--   old             finished tasks by the instant at which they may be purged: state, length of the
+--                   group's name, id
+--   groups          group to how many tasks it has in the store
+--   ids             all ids
+
+local REQUESTED = { 'cancelled', 'somebody asked to cancel the task', '' }
+
+local function count_group(group, by)
+  if call('HINCRBY', P .. 'groups', group, by) <= 0 then
+    call('HDEL', P .. 'groups', group)
+  end
+end
+
+local function mark_old(task)
+  return task.head[STATE] .. string.format('%03d', task.glen) .. task.id
+end
+
+-- ---- what a claim leaves behind
+
+local function limited(group)
+  local limits = call('HGET', P .. 'limits', group)
+  return limits and string.sub(limits, 1, 1) ~= '|'
+end
+
+-- Take a running task off its worker; its place and its lock are free.
+local function stop_running(task)
+  local run = task.run
+  call('HDEL', P .. 'running', task.id)
+  call('HDEL', P .. 'progress', task.id)
+  call('ZREM', P .. 'run:' .. run.worker, task.id)
+  if call('HINCRBY', P .. 'busy', task.group, -1) <= 0 then
+    call('HDEL', P .. 'busy', task.group)
+  end
+  unlock(task)
+  if limited(task.group) then
+    wake(task.group)
+  end
+  local head = lengthen(task.head)
+  head[SETTLED] = run.token .. (task.outcome or '')
+  head[BEGAN] = run.began
+  task.was, task.run = run, nil
+end
+
+-- Write an ended attempt into the history.
+local function note(task, outcome, failure)
+  local head, run = task.head, task.run or task.was
+  lengthen(head)
+  head[ATTEMPT] = head[ATTEMPT] + 1
+  local most = task.options[MAX_HISTORY]
+  local history = head[HISTORY]
+  if most == 0 then
+    return
+  end
+  history[#history + 1] = { head[ATTEMPT], run.began, now, run.worker, outcome, failure or false }
+  while #history > most do
+    table.remove(history, 1)
+  end
+end
+
+-- ---- where it goes
+
+local function finish(task, state, failure, result)
+  local head = lengthen(task.head)
+  free_key(task)
+  head[STATE], head[DONE], head[FAILURE] = state, now, failure or false
+  save(task, result)
+  call('ZADD', P .. 'f:' .. state .. task.group, head[DUE], task.tail)
+  call('ZADD', P .. 'old', string.format('%.0f', instant + head[TTL]), mark_old(task))
+  over(task.id)
+end
+
+-- Back to the queue. The request to cancel came first; only then does it matter whether the unique
+-- key is free.
+local function go_back(task)
+  local run = task.was
+  if run.cancelling then
+    return finish(task, 'c', REQUESTED)
+  end
+  local other = holder(task)
+  if other then
+    return finish(task, 'c', { 'superseded', other, '' })
+  end
+  hold_key(task)
+  save(task)
+  if task.head[EXPIRES] ~= '' then
+    call('ZADD', P .. 'x', 0, expiry(task))
+  end
+  enqueue(task)
+end
+
+-- As if it had not been claimed.
+local function release(task, due)
+  stop_running(task)
+  if due ~= '' then
+    task.head[DUE] = due
+  end
+  go_back(task)
+end
+
+-- Its worker died.
+local function lose(task)
+  local run = task.run
+  local died = { 'worker died', 'worker ' .. run.worker .. ' died, or its lease ran out', '' }
+  stop_running(task)
+  note(task, 'lost', died)
+  local head, options = task.head, task.options
+  head[LOSSES] = head[LOSSES] + 1
+  if not run.cancelling then
+    if options[ON_LOST] == 'fail' then
+      return finish(task, 'f', died)
+    elseif options[ON_LOST] == 'keep' or head[LOSSES] >= options[MAX_LOST] then
+      return finish(task, 'l', died)
+    end
+  end
+  go_back(task)
+end
+
+-- Out of the store, from any state.
+local function remove(task)
+  local state = task.head[STATE]
+  if task.run then
+    stop_running(task)
+    free_key(task)
+  elseif task.broken then
+    -- Nobody knows where it lies; claims and purges drop what has no record.
+    call('ZREM', P .. 'ids', task.id)
+  elseif state == 'q' then
+    dequeue(task)
+    free_key(task)
+  else
+    call('ZREM', P .. 'f:' .. state .. task.group, task.tail)
+    call('ZREM', P .. 'old', mark_old(task))
+  end
+  call('DEL', key_of(task.id))
+  call('ZREM', P .. 'ids', task.id)
+  count_group(task.group, -1)
+  over(task.id)
+end
+
+-- A claim whose record was evicted, or removed by hand.
+local function forget(id, run)
+  call('HDEL', P .. 'running', id)
+  call('ZREM', P .. 'run:' .. run.worker, id)
+  call('HINCRBY', P .. 'busy', string.sub(id, 1, run.glen), -1)
+  call('ZREM', P .. 'ids', id)
+end
+
+-- ---- what happens by itself
+
+-- Cancel what was not claimed in time; return whether some is left.
+local function sweep(most)
+  local found = call('ZRANGEBYLEX', P .. 'x', '-', '(' .. now .. END, 'LIMIT', 0, most)
+  for _, member in ipairs(found) do
+    local glen = tonumber(string.sub(member, 19, 21))
+    local task = load(string.sub(member, 22), glen)
+    if task and task.head[STATE] == 'q' and not task.run then
+      dequeue(task)
+      finish(task, 'c', { 'expired', 'not claimed before it expired', '' })
+    end
+    call('ZREM', P .. 'x', member)
+  end
+  return #found == most
+end
+
+-- Remove finished tasks whose time is over, and what the index still says of those that the server
+-- has removed by itself; return how many were looked at.
+local function trim(most)
+  local found = call('ZRANGEBYSCORE', P .. 'old', '-inf', instant, 'LIMIT', 0, most)
+  for _, member in ipairs(found) do
+    local state, glen = string.sub(member, 1, 1), tonumber(string.sub(member, 2, 4))
+    local id = string.sub(member, 5)
+    local group = string.sub(id, 1, glen)
+    local raw = call('GET', key_of(id))
+    call('ZREM', P .. 'old', member)
+    call('ZREM', P .. 'f:' .. state .. group, string.sub(id, glen + 2))
+    -- After the server removed it, the id may have been put anew.
+    if not raw or state_of(raw) == state then
+      call('DEL', key_of(id))
+      call('ZREM', P .. 'ids', id)
+      over(id)
+    end
+    count_group(group, -1)
+  end
+  return #found
+end

@@ -1,0 +1,119 @@
+"""The connections on which news arrive: one for each server that holds a partition of interest."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Collection, Sequence
+from typing import Any, TypeAlias
+
+from redis.exceptions import RedisError
+
+from taskkit.errors import BackendError
+from taskkit_redis.faults import translated
+from taskkit_redis.nodes import Node, YieldPoint
+from taskkit_redis.store import Store
+
+Message: TypeAlias = tuple[str, Sequence[str]]
+"""``wake`` and groups, or ``done`` and ids."""
+
+_LOST = "the subscription to a part of the store has ended"
+
+
+class Lost(Exception):
+    """A subscription has ended; nobody can say what was missed."""
+
+    def __init__(self, reason: BackendError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class Subscriptions:
+    """What we listen to. Only one thread at a time may read, and none while others change it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._connections: dict[Node, Any] = {}
+        self._heard: frozenset[int] = frozenset()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is listened to."""
+        return bool(self._connections)
+
+    def missing(self, places: Collection[int]) -> Collection[int]:
+        """Return which of these partitions are not yet listened to."""
+        return [number for number in places if number not in self._heard]
+
+    def add(self, places: Collection[int]) -> None:
+        """Listen to more partitions; returns when the servers have confirmed it.
+
+        Raises:
+            Unavailable: a server cannot be reached.
+        """
+        # All anew: a connection that somebody reads right now cannot be asked for more.
+        wanted = self._heard | set(places)
+        self._store.ready()
+        self.close()
+        if YieldPoint.callback is not None:
+            YieldPoint.callback()
+        by_node: dict[Node, list[int]] = {}
+        for number in wanted:
+            node = self._store.topology.node(self._store.partitions[number].slot)
+            by_node.setdefault(node, []).append(number)
+        for node, numbers in by_node.items():
+            self._connections[node] = self._listen(node, numbers)
+        self._heard = frozenset(wanted)
+
+    def _listen(self, node: Node, numbers: Sequence[int]) -> Any:
+        verb = "SSUBSCRIBE" if self._store.publish == "SPUBLISH" else "SUBSCRIBE"
+        connection = node.connect()
+        try:
+            connection.connect()
+            for number in numbers:
+                base = self._store.partitions[number].base
+                connection.send_command(verb, f"{base}wake", f"{base}done", check_health=False)
+                for _ in range(2):
+                    connection.read_response()
+        except (RedisError, OSError) as error:
+            connection.disconnect()
+            self._store.topology.refresh()
+            raise translated(error, node.where) from error
+        return connection
+
+    def read(self, timeout: float, bell: int) -> Sequence[Message]:
+        """Return what has been published; nothing after ``timeout`` seconds, or when it rings.
+
+        Raises:
+            Lost: a subscription has ended.
+        """
+        # What was read ahead lies in no socket.
+        found = self._drain()
+        if found:
+            return found
+        # redis-py has no public way to wait for several connections, or for one and a bell.
+        sockets = [each._sock for each in self._connections.values()]  # noqa: SLF001
+        if None in sockets:
+            raise Lost(translated(OSError(_LOST), "?"))
+        select.select([bell, *sockets], [], [], timeout)
+        return self._drain()
+
+    def _drain(self) -> list[Message]:
+        found: list[Message] = []
+        for node, connection in list(self._connections.items()):
+            try:
+                while connection.can_read(0):
+                    kind, channel, told = connection.read_response()
+                    if not kind.endswith(b"message"):
+                        raise OSError(_LOST)
+                    name = channel.rpartition(b":")[2].decode()
+                    found.append((name, told.decode().split("\n")))
+            except (RedisError, OSError) as error:
+                raise Lost(translated(error, node.where)) from error
+        return found
+
+    def close(self) -> None:
+        """Listen to nothing."""
+        for connection in self._connections.values():
+            connection.disconnect()
+        self._connections = {}
+        self._heard = frozenset()
