@@ -27,11 +27,13 @@ PACKAGES = {
     "core": "packages/taskkit-core",
     "relational": "packages/taskkit-relational",
     "sql": "packages/taskkit-sql",
+    "django": "packages/taskkit-django",
     "conformance": "conformance",
 }
 SQL = (PACKAGES["relational"], PACKAGES["sql"])
 SERVED = (PACKAGES["relational"], f"{PACKAGES['sql']}[postgres,mysql]")
 """With the drivers of servers."""
+DJANGO = f"{PACKAGES['django']}[postgres,mysql]"
 SOURCES = [f"{path}/src" for path in PACKAGES.values()]
 CONSTRAINTS = ["-c", "requirements.lock"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -91,7 +93,7 @@ def demo(session: nox.Session) -> None:
 @nox.parametrize(
     "python,package",
     [
-        *((python, package) for python in PYTHONS for package in ("core", "sql")),
+        *((python, package) for python in PYTHONS for package in ("core", "sql", "django")),
         (OLDEST, "conformance"),
         (OLDEST, "whole"),
     ],
@@ -99,7 +101,8 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """Test one package on one Python, installed without the others; or the whole system.
 
-    ``core`` and ``sql`` run the own tests of a package, ``sql`` those of the rules on rows too;
+    ``core``, ``sql`` and ``django`` run the own tests of a package, ``sql`` those of the rules on
+    rows too;
     ``conformance`` runs the suite's own tests, then the suite, quickly, on every backend that is
     here; ``whole`` runs what crosses packages: acceptance, examples, the code blocks of the docs.
     """
@@ -110,6 +113,13 @@ def tests(session: nox.Session, package: str) -> None:
     elif package == "sql":
         install(session, PACKAGES["core"], *SERVED, PACKAGES["conformance"], groups=("test",))
         paths = ["packages/taskkit-relational/tests", "packages/taskkit-sql/tests"]
+    elif package == "django":
+        install(
+            session,
+            *(PACKAGES["core"], PACKAGES["relational"], DJANGO, PACKAGES["conformance"]),
+            groups=("test", "django"),
+        )
+        paths = ["packages/taskkit-django/tests"]
     elif package == "conformance":
         install(session, *SERVED, PACKAGES["core"], PACKAGES["conformance"], groups=("test",))
         paths = ["conformance/tests"]
@@ -117,8 +127,8 @@ def tests(session: nox.Session, package: str) -> None:
         install(
             session,
             "packages/taskkit-core[cli,demo,reload]",
-            *(*SERVED, PACKAGES["conformance"]),
-            groups=("test",),
+            *(*SERVED, DJANGO, PACKAGES["conformance"]),
+            groups=("test", "django"),
         )
         paths, split = ["tests/acceptance", "tests/docs", "tests/examples", "docs"], []
     if package == "conformance":
@@ -133,8 +143,8 @@ def coverage(session: nox.Session) -> None:
     install(
         session,
         "packages/taskkit-core[cli,demo,reload]",
-        *(*SERVED, PACKAGES["conformance"]),
-        groups=("test", "coverage"),
+        *(*SERVED, DJANGO, PACKAGES["conformance"]),
+        groups=("test", "django", "coverage"),
     )
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
@@ -167,7 +177,7 @@ def lint(session: nox.Session) -> None:
     install(
         session,
         "packages/taskkit-core[cli,demo,reload]",
-        *(*SERVED, PACKAGES["conformance"]),
+        *(*SERVED, DJANGO, PACKAGES["conformance"]),
         groups=("lint",),
     )
     session.run("ruff", "check", ".")
@@ -186,8 +196,8 @@ def types(session: nox.Session) -> None:
     install(
         session,
         "packages/taskkit-core[cli,demo,reload]",
-        *(*SERVED, PACKAGES["conformance"]),
-        groups=("types", "test"),
+        *(*SERVED, DJANGO, PACKAGES["conformance"]),
+        groups=("types", "test", "django"),
     )
     typing_tests = [str(path) for path in sorted(ROOT.glob("packages/*/typing_tests"))]
     session.run("mypy", *SOURCES, "examples")
