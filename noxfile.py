@@ -27,12 +27,14 @@ PACKAGES = {
     "core": "packages/taskkit-core",
     "relational": "packages/taskkit-relational",
     "sql": "packages/taskkit-sql",
+    "redis": "packages/taskkit-redis",
     "django": "packages/taskkit-django",
     "conformance": "conformance",
 }
 SQL = (PACKAGES["relational"], PACKAGES["sql"])
 SERVED = (PACKAGES["relational"], f"{PACKAGES['sql']}[postgres,mysql]")
 """With the drivers of servers."""
+REDIS = f"{PACKAGES['redis']}[hiredis]"
 DJANGO = f"{PACKAGES['django']}[postgres,mysql]"
 SOURCES = [f"{path}/src" for path in PACKAGES.values()]
 CONSTRAINTS = ["-c", "requirements.lock"]
@@ -93,7 +95,7 @@ def demo(session: nox.Session) -> None:
 @nox.parametrize(
     "python,package",
     [
-        *((python, package) for python in PYTHONS for package in ("core", "sql", "django")),
+        *((python, package) for python in PYTHONS for package in ("core", "sql", "redis", "django")),
         (OLDEST, "conformance"),
         (OLDEST, "whole"),
     ],
@@ -101,7 +103,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """Test one package on one Python, installed without the others; or the whole system.
 
-    ``core``, ``sql`` and ``django`` run the own tests of a package, ``sql`` those of the rules on
+    ``core``, ``sql``, ``redis`` and ``django`` run the own tests of a package, ``sql`` those of the rules on
     rows too;
     ``conformance`` runs the suite's own tests, then the suite, quickly, on every backend that is
     here; ``whole`` runs what crosses packages: acceptance, examples, the code blocks of the docs.
@@ -113,6 +115,9 @@ def tests(session: nox.Session, package: str) -> None:
     elif package == "sql":
         install(session, PACKAGES["core"], *SERVED, PACKAGES["conformance"], groups=("test",))
         paths = ["packages/taskkit-relational/tests", "packages/taskkit-sql/tests"]
+    elif package == "redis":
+        install(session, PACKAGES["core"], REDIS, PACKAGES["conformance"], groups=("test",))
+        paths, split = ["packages/taskkit-redis/tests"], []
     elif package == "django":
         install(
             session,
@@ -127,7 +132,7 @@ def tests(session: nox.Session, package: str) -> None:
         install(
             session,
             "packages/taskkit-core[cli,demo,reload]",
-            *(*SERVED, DJANGO, PACKAGES["conformance"]),
+            *(*SERVED, REDIS, DJANGO, PACKAGES["conformance"]),
             groups=("test", "django"),
         )
         paths, split = ["tests/acceptance", "tests/docs", "tests/examples", "docs"], []
@@ -143,7 +148,7 @@ def coverage(session: nox.Session) -> None:
     install(
         session,
         "packages/taskkit-core[cli,demo,reload]",
-        *(*SERVED, DJANGO, PACKAGES["conformance"]),
+        *(*SERVED, REDIS, DJANGO, PACKAGES["conformance"]),
         groups=("test", "django", "coverage"),
     )
     session.run("coverage", "erase")
@@ -177,7 +182,7 @@ def lint(session: nox.Session) -> None:
     install(
         session,
         "packages/taskkit-core[cli,demo,reload]",
-        *(*SERVED, DJANGO, PACKAGES["conformance"]),
+        *(*SERVED, REDIS, DJANGO, PACKAGES["conformance"]),
         groups=("lint",),
     )
     session.run("ruff", "check", ".")
@@ -196,7 +201,7 @@ def types(session: nox.Session) -> None:
     install(
         session,
         "packages/taskkit-core[cli,demo,reload]",
-        *(*SERVED, DJANGO, PACKAGES["conformance"]),
+        *(*SERVED, REDIS, DJANGO, PACKAGES["conformance"]),
         groups=("types", "test", "django"),
     )
     typing_tests = [str(path) for path in sorted(ROOT.glob("packages/*/typing_tests"))]
