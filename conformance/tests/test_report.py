@@ -14,7 +14,7 @@ from taskkit_conformance.matrix import badge, matrix
 from taskkit_conformance.profiles import PROFILES
 from taskkit_conformance.properties import properties
 from taskkit_conformance.report import SCHEMA, Report, UnreadableReport, read_report
-from taskkit_conformance.telling import by_property, levels
+from taskkit_conformance.telling import by_property, levels, unproved
 from taskkit_conformance.verdicts import Outcome, Verdict, worst
 
 
@@ -55,12 +55,25 @@ def test_levels_build_on_each_other():
     without = {**verdicts, "ORD-01": Verdict.FAIL}
     assert levels(without) == ["Store"]
     assert "Durable" not in levels({**verdicts, "DUR-04": Verdict.EXPECTED})
-    assert "Durable" in levels({**verdicts, "DUR-06": Verdict.NOT_APPLICABLE})
+
+
+def test_what_could_not_be_looked_at_costs_its_level():
+    """A store without connections cannot break DUR-06; one whose cannot be cut well may."""
+    verdicts = {**by_property(everything()), "DUR-06": Verdict.NOT_APPLICABLE}
+    seen = outcome("DUR-06", Verdict.NOT_APPLICABLE, "chaos")
+    assert "Durable" in levels(verdicts, unproved([seen]))
+    not_seen = outcome("DUR-06", Verdict.NOT_APPLICABLE, "chaos", unproved=True)
+    assert "Durable" not in levels(verdicts, unproved([not_seen]))
 
 
 def test_a_store_that_does_not_declare_itself_durable_is_not():
     verdicts = {**by_property(everything()), "DUR-01": Verdict.NOT_APPLICABLE}
     assert "Durable" not in levels(verdicts)
+
+
+def test_a_summary_warns_of_what_was_never_exercised(facts):
+    report = report_of(facts, outcome("LEA-05", Verdict.UNEXERCISED), outcome("LEA-06"))
+    assert "warning: nothing is proved of 1 properties" in "\n".join(report.summary())
 
 
 @pytest.mark.parametrize("verdict", ["FAIL", "STALE", "BLOCKED", "UNKNOWN"])

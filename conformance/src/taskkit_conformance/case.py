@@ -35,6 +35,11 @@ class NotHere(KeyboardInterrupt):
     A KeyboardInterrupt, because hypothesis ends its search for nothing less.
     """
 
+    def __init__(self, reason: str, *, unproved: bool = False) -> None:
+        super().__init__(reason)
+        self.unproved = unproved
+        """Whether the property may be broken all the same, where the suite cannot look."""
+
 
 @dataclass(slots=True, eq=False)
 class Case:
@@ -102,7 +107,7 @@ class Case:
         """
         place = self.harness.provision(self.url)
         if place == self.namespace:
-            self.not_applicable(
+            self.no_means(
                 "a second place in the store: the harness has one only (see {namespace} in "
                 "docs/writing-a-backend.md)"
             )
@@ -138,8 +143,12 @@ class Case:
         self.undecided.append(reason)
 
     def not_applicable(self, reason: str) -> NoReturn:
-        """Say that the check needs something that does not exist here: a restart, an inspection."""
+        """Say that there is nothing here that could break the property: no connection, say."""
         raise NotHere(reason)
+
+    def no_means(self, reason: str) -> NoReturn:
+        """Say that the harness gives no means to look whether the property holds."""
+        raise NotHere(reason, unproved=True)
 
     def words(self, value: object) -> str:
         """Return a value for a report, with task ids replaced by their names."""

@@ -30,7 +30,7 @@ from taskkit_conformance.history import Operation, Recorder, numbered, to_json
 from taskkit_conformance.patience import Patience
 from taskkit_conformance.proxy import Proxy
 from taskkit_conformance.servers.program import Program
-from taskkit_conformance.servers.urls import address_of, at_address
+from taskkit_conformance.servers.urls import address_of, at_address, is_remote
 from taskkit_conformance.steps import Hands, Step
 from taskkit_conformance.timeline import timeline
 
@@ -174,8 +174,12 @@ class Troupe:
         """Return a proxy before the store, and the URL through it; it is closed with the troupe."""
         url = self.place.url
         address = address_of(url)
-        if url is None or address is None:
+        if url is None or not is_remote(url):
             self.case.not_applicable(
+                "a connection that can be cut: the store is not reached by one"
+            )
+        if address is None:
+            self.case.no_means(
                 "a connection that can be cut: the URL does not name one server of a network"
             )
         proxy = Proxy(address)

@@ -13,7 +13,7 @@ from taskkit.clock import monotonic
 from taskkit_conformance.facts import Facts
 from taskkit_conformance.profiles import Profile
 from taskkit_conformance.properties import properties, property_of
-from taskkit_conformance.telling import by_property, levels, summary
+from taskkit_conformance.telling import by_property, levels, summary, unproved
 from taskkit_conformance.verdicts import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Report:
             "lanes": list(self.lanes),
             "whole": self.whole,
             "seconds": self.seconds,
-            "levels": levels(verdicts),
+            "levels": levels(verdicts, unproved(self.outcomes)),
             "properties": {
                 number: {
                     "sentence": property_of(number).sentence,

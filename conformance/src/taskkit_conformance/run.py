@@ -84,6 +84,7 @@ def _judged(check: Check, tally: Tally) -> Outcome:
     if tally.failure is not None:
         return _failure(check, tally.failure, flaky=tally.flaky, **seen)
     if tally.not_here:
+        seen["unproved"] = tally.unproved
         return Outcome.of(check, Verdict.NOT_APPLICABLE, tally.not_here, **seen)
     if len(tally.undecided) > tally.examples * _UNDECIDED:
         share = f"{len(tally.undecided)} of {tally.examples} examples could not be judged"

@@ -63,6 +63,8 @@ class Tally:
     """Whether it did not fail again when it was repeated."""
     not_here: str = ""
     """Why the check cannot be made here."""
+    unproved: bool = False
+    """Whether that is for lack of means, and not because there is nothing to be broken."""
     touched: int = 0
     """How often something has moved; a watchdog looks at it."""
 
@@ -98,6 +100,7 @@ class Search:
             pass  # hypothesis' word for a witness that it cannot read
         except NotHere as reason:
             self.tally.not_here = str(reason)
+            self.tally.unproved = reason.unproved
         except HypothesisException as error:
             self._ended_by(error)
         except Exception:

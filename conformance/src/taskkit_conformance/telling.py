@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from taskkit_conformance.bench import SLOW_WIPE
@@ -75,23 +75,36 @@ def by_property(outcomes: Iterable[Outcome]) -> dict[str, Verdict]:
     return {each.id: worst(found[each.id]) for each in properties() if each.id in found}
 
 
-def levels(verdicts: Mapping[str, Verdict]) -> list[str]:
-    """Return the levels that can be claimed: all their properties passed, or do not apply.
+def levels(verdicts: Mapping[str, Verdict], unproved: Collection[str] = ()) -> list[str]:
+    """Return the levels that can be claimed: the store keeps all their properties.
 
-    What gives a level its name has to apply: a store that does not declare itself durable is not.
+    A property passed, or there is nothing in this store that could break it: it does not declare
+    the capability, or has no connection that could be cut. What gives a level its name has to
+    apply: a store that does not declare itself durable is not. ``unproved`` are properties at
+    which the suite could not look, for lack of means: they may be broken, so they cost the level.
     """
     claimed: list[str] = []
     for level in LEVELS:
-        found = [verdicts.get(each.id) for each in properties() if each.level == level]
+        numbers = [each.id for each in properties() if each.level == level]
         essential = _ESSENTIAL.get(level)
         lacking = essential is not None and verdicts.get(essential) is not Verdict.PASS
-        if lacking or not all(each in (Verdict.PASS, Verdict.NOT_APPLICABLE) for each in found):
+        kept = all(
+            verdicts.get(number) is Verdict.PASS
+            or (verdicts.get(number) is Verdict.NOT_APPLICABLE and number not in unproved)
+            for number in numbers
+        )
+        if lacking or not kept:
             # Queue needs Store, Leased needs Queue; the others stand beside each other.
             if level in LEVELS[:3]:
                 break
             continue
         claimed.append(level)
     return claimed
+
+
+def unproved(outcomes: Iterable[Outcome]) -> set[str]:
+    """Return the properties of which a check could not be made though the store may break them."""
+    return {outcome.number for outcome in outcomes if outcome.unproved}
 
 
 def summary(
@@ -111,7 +124,14 @@ def summary(
             alike.setdefault((verdict, reason), []).append(number)
     for (verdict, reason), numbers in alike.items():
         lines.append(f"  {verdict:<14} {', '.join(numbers)}: {reason}")
-    lines.append(f"levels: {' + '.join(levels(verdicts)) or 'none'}")
+    claimed = levels(verdicts, unproved(outcomes))
+    lines.append(f"levels: {' + '.join(claimed) or 'none'}")
+    idle = counts[Verdict.UNEXERCISED]
+    if idle:
+        lines.append(
+            f"warning: nothing is proved of {idle} properties, whose premise was never met; in "
+            "the profiles standard and thorough that is a failure"
+        )
     if facts.wipe_ms > SLOW_WIPE * 1000:
         lines.append(
             f"emptying the store takes {facts.wipe_ms:.0f} ms; below {SLOW_WIPE * 1000:.0f} ms "

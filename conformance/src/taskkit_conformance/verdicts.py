@@ -68,6 +68,9 @@ class Outcome:
     seed: int = 0
     witness: str = ""
     """The failing example in a form that can be replayed; for ``conformance.toml``."""
+    unproved: bool = False
+    """Whether it is not applicable only because the suite has no means to look: the store may well
+    break the property."""
     files: dict[str, str] = field(default_factory=dict)
     """For the report folder: name and content."""
 

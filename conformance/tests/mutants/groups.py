@@ -1,9 +1,9 @@
 """Which groups of properties find which mutant: ``python -m mutants.groups``.
 
 A mutant that every group finds says little about the property that it was made for. So each is
-looked at by all checks of the suite, as often and as long as the quick profile does, and the groups
-that accuse it are written down. A property is proved by itself if one of its mutants is found by
-its own group and by no other.
+looked at by all checks of the lane in which it has to be found, as often and as long as the quick
+profile does, and the groups that accuse it are written down. A property is proved by itself if one
+of its mutants is found by its own group and by no other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mutants import Mutant, all_mutants
 from mutants.killing import mutated, run
-from taskkit_conformance.check import Check, all_checks
+from taskkit_conformance.check import all_checks
 from taskkit_conformance.properties import GROUPS, properties, property_of
 from taskkit_conformance.verdicts import Verdict
 
@@ -27,9 +27,8 @@ FILE = Path(__file__).with_name("groups.md")
 _HEAD = """\
 # Which groups find a mutant
 
-Made by `nox -s mutants -- --groups`: every mutant was looked at by all checks of the lanes model,
-interleave and race (the faults of a store behind a network, and of workers: by those of the lane
-chaos), as long as the quick profile does, with seed 0.
+Made by `nox -s mutants -- --groups`: every mutant was looked at by all checks of the lane in which
+it has to be found, as long as the quick profile does, with seed 0.
 
 {alone} of the {mandatory} mandatory properties have a mutant that no other group finds. Of the
 others every mutant breaks a promise of another group, too: {shared}.
@@ -82,18 +81,13 @@ def groups_that_find(number: int) -> tuple[int, frozenset[str]]:
     [mutant] = [each for each in all_mutants() if each.number == number]
     found: set[str] = set()
     with mutated(mutant) as bench:
-        for check in _checks(mutant):
+        for check in all_checks():
+            if check.lane != mutant.lane:
+                continue
             group = property_of(check.number).group
             if group not in found and run(check, bench, 0, "quick").verdict is Verdict.FAIL:
                 found.add(group)
     return number, frozenset(found)
-
-
-def _checks(mutant: Mutant) -> Iterator[Check]:
-    for check in all_checks():
-        if (check.lane == "chaos") == (mutant.lane == "chaos"):
-            # What the core promises is looked at over the memory backend, which is the mutant.
-            yield check
 
 
 def _read(mutants: Mapping[int, Mutant]) -> Iterator[Row]:

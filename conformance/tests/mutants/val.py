@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC
 
 from mutants.mutant import around, mutant
-from taskkit import convert, limits
+from taskkit import convert, kit, limits
 from taskkit.clock import SECOND
 from taskkit.memory import order, queue, reading
 from taskkit.memory.backend import MemoryBackend
@@ -136,3 +136,15 @@ def ignores_within(patch):
     @around(patch, MemoryBackend, "put")
     def put(real, self, tasks, within=None):
         return real(self, tasks)
+
+
+@mutant(230, "VAL-05", "takes a negative number of wanted tasks for 0")
+def negative_wants(patch):
+    @around(patch, queue, "claim")
+    def claim(real, memory, worker_id, wants, excluding):
+        return real(memory, worker_id, {want: max(0, n) for want, n in wants.items()}, excluding)
+
+
+@mutant(231, "VAL-04", "refuses what is like bytes")
+def bytes_only(patch):
+    patch.setattr(kit, "with_bytes", lambda task: task)

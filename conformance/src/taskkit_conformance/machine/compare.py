@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from taskkit.errors import QueueFull
 from taskkit.records import Claims, Record
+from taskkit.task import State
 from taskkit_conformance import model
 from taskkit_conformance.case import Case
 from taskkit_conformance.machine.blame import answer_blame, record_blame
@@ -116,6 +117,30 @@ class Pair:
         self.narrow(name, args, self.steps(name, *args), found)
         return found
 
+    def inspect(self) -> None:
+        """Compare what lies in the store itself, where the harness can look past the backend."""
+        if self.case.harness.inspect is None:
+            return
+        found = {
+            task_id: State.QUEUED if state == State.WAITING else State(state)
+            for task_id, state in self.case.harness.inspect(self.case.namespace).items()
+        }
+        # What has expired may lie there as it was until somebody looks for work.
+        lives = _distinct(life for world in self.worlds for life in world.lives())
+        if any(_states(life) == found for life in [*self.worlds, *lives]):
+            return
+        expected = _states(self.world)
+        different = {
+            task_id
+            for task_id in {*expected, *found}
+            if expected.get(task_id) != found.get(task_id)
+        }
+        self.case.violated(
+            "INT-04: what lies in the store is what the backend tells; expected "
+            + self.case.words({task_id: expected.get(task_id) for task_id in different}),
+            found={task_id: found.get(task_id) for task_id in different},
+        )
+
     def look_at_tokens(self, found: dict[str, Record | None]) -> None:
         """Compare the tokens of what runs: the model knows only the number of the claim."""
         for task_id, record in found.items():
@@ -162,6 +187,13 @@ def _wrong(life: World, found: dict[str, Record | None]) -> list[tuple[str, list
     jobs: dict[str, Job | None] = {task_id: life.jobs.get(task_id) for task_id in found}
     wrong = [(name, differences(jobs[name], record, life.now)) for name, record in found.items()]
     return [(task_id, fields) for task_id, fields in wrong if fields]
+
+
+def _states(life: World) -> dict[str, State]:
+    """Return the states as a store keeps them, which does not tell waiting from queued."""
+    return {
+        task_id: State.QUEUED if job.unclaimed else job.state for task_id, job in life.jobs.items()
+    }
 
 
 def _distinct(worlds: Iterable[World]) -> list[World]:

@@ -23,6 +23,7 @@ def run(case: Case, program: Sequence[Do]) -> None:
         machine.register(worker_id, 10)
     for step in program:
         getattr(machine, step.name)(*step.args)
+    machine.pair.inspect()
 
 
 class Run:

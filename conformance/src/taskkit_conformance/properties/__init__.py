@@ -16,13 +16,15 @@ from taskkit_conformance.properties import (
     reading,
     results,
     schedules,
+    waiting,
 )
 from taskkit_conformance.properties.property import LEVELS, Level, Property, Scope
 
 _TABLE: Final[dict[str, Property]] = {
     each.id: each
     for module in (
-        *(order, exclusion, leases, results, schedules, durability, control, reading, input),
+        *(order, exclusion, leases, results, schedules, durability, control, waiting, reading),
+        input,
     )
     for each in module.PROPERTIES
 }
@@ -44,6 +46,7 @@ GROUPS: Final[dict[str, str]] = {
     "DUR": "durability",
     "EVT": "control events",
     "CTL": "control",
+    "WAI": "waiting",
     "QRY": "counting, finding, requeueing",
     "BLK": "many at once",
     "INT": "looking in",

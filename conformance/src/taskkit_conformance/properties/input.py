@@ -36,14 +36,15 @@ PROPERTIES: Final = (
     ),
     _store(
         "VAL-04",
-        "Data that is like bytes is stored and returned as `bytes`; text is refused.",
+        "Data that is like bytes (a bytearray, a memoryview) is stored and returned as `bytes`; "
+        "text is refused.",
         "A handler decodes bytes, not a driver's view of them.",
         history="put data memoryview(b'x') → data b'x', of type bytes · put data 'x' → InvalidTask",
         mistake="A driver's memoryview or bytearray that is handed on.",
     ),
     _store(
         "VAL-05",
-        "A limit of 0 gives nothing; a negative one is refused.",
+        "A limit of 0 gives nothing; a negative one is refused: of find, purge, reclaim and claim.",
         "In some stores a negative limit means everything.",
         history="put t1 · claim 0 → nothing · claim -1 → InvalidInput",
         mistake="`LIMIT -1`.",

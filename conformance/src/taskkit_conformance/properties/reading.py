@@ -71,6 +71,13 @@ PROPERTIES: Final = (
         mistake="Leaving absent ids out.",
     ),
     _store(
+        "BLK-09",
+        "A put of more tasks than `max_batch` is refused before anything is written.",
+        "A call is all or none; to split it in secret would make it something else.",
+        history="kit.initiate_tasks with 10,001 tasks → InvalidInput, nothing is put",
+        mistake="Two transactions; the driver's error for too many parameters.",
+    ),
+    _store(
         "INT-01",
         "A search for unclaimed tasks finds the waiting and the queued, told apart by due and now, "
         "its order and limit exact.",

@@ -38,6 +38,11 @@ def address_of(url: str | None) -> Address | None:
     return None if port is None else Address(parts.hostname, port)
 
 
+def is_remote(url: str) -> bool:
+    """Return whether a URL names any server of a network."""
+    return bool(urlsplit(url).netloc)
+
+
 def at_address(url: str, address: Address) -> str:
     """Return the URL with another host and port; user and password stay."""
     parts = urlsplit(url)

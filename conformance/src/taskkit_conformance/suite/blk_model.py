@@ -26,6 +26,7 @@ from taskkit_conformance.verbs import (
     later,
     noted,
     put,
+    refused,
     worker,
 )
 
@@ -203,6 +204,17 @@ def the_largest_batch_works(case: Case) -> None:
     deleted = list(case.backend.delete(task_ids).values())
     case.equal(deleted.count(Answered.DONE), size, "how many are deleted")
     case.equal(counts(case), {}, "what is left")
+
+
+@proves("BLK-09", examples=0.25)
+def more_than_the_largest_batch_is_refused(case: Case) -> None:
+    """With the number that is accepted, and nothing is put."""
+    task = case.task()
+    most = case.capabilities.max_batch
+    number = most + case.draw(st.integers(1, 3))
+    with refused(case, f"{number} tasks, {most} being the most"):
+        kit_of(case).put_new([task] * number)
+    case.equal(find(case, task.id), None, "the task after the refusal")
 
 
 @proves("BLK-06")

@@ -24,7 +24,7 @@ def a_put_within_a_transaction_exists_when_that_commits(case: Case) -> None:
     """Nobody sees it before; after a rollback it never was. Others' puts go on."""
     begin = getattr(case.harness, "transaction", None)
     if begin is None:
-        case.not_applicable("a transaction of the caller: the harness has no `transaction`")
+        case.no_means("a transaction of the caller: the harness has no `transaction`")
     worker(case)
     tasks = [case.task(unique_key=f"k{n}") for n in range(case.draw(st.integers(1, 3)))]
     commit = case.draw(st.booleans())

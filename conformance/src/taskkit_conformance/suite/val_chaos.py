@@ -12,6 +12,7 @@ from taskkit_conformance.case import Case
 from taskkit_conformance.chaos import LEASE, Troupe, troupe
 from taskkit_conformance.chaos_actor import bulk_task
 from taskkit_conformance.check import proves
+from taskkit_conformance.servers.urls import is_remote
 
 
 @proves("VAL-10", lane="chaos")
@@ -91,6 +92,8 @@ def _unwritable(case: Case, cast: Troupe) -> None:
     cast.until("puts after the trouble", lambda: len(player.ended("put")) == 2)
     [told] = [one for one in player.operations() if one.kind == "starve"]
     troubles = [trouble for trouble in told.answer if trouble is not None]
+    if not troubles and is_remote(cast.place.url or ""):
+        case.no_means("a failure of the store: its connections cannot be cut from here")
     if not troubles:
         case.not_applicable("a failure of the store: it needs neither a network nor files")
     for *families, cause in troubles:

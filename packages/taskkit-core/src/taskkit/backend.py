@@ -84,6 +84,9 @@ class Queue(Protocol):
                 claimed and the answer's ``alive`` is false.
             wants: How many tasks of each group (with its subgroups) at most; 0 gives none.
             excluding: Groups (with their subgroups) of which nothing is given, whatever is wanted.
+
+        Raises:
+            InvalidInput: a number that is wanted is negative.
         """
         ...
 
@@ -165,7 +168,7 @@ class Workers(Protocol):
         removed with its last task. Each task's ``losses`` grows by one, its token becomes void,
         and it is queued again with its due unchanged; or it becomes cancelled where that was asked
         for, ``failed`` where its ``on_lost`` is ``fail``, ``lost`` where it is ``keep`` or
-        ``losses`` has reached ``max_lost``.
+        ``losses`` has reached ``max_lost``. A negative ``limit`` raises ``InvalidInput``.
         """
         ...
 
@@ -253,7 +256,7 @@ class Operations(Protocol):
 
         Without arguments those whose ``done + ttl <= now``; also sweeps expired tasks into
         ``cancelled``. With ``states`` or ``older_than`` (``done <= older_than``, an instant) those
-        finished tasks instead, whatever their ttl.
+        finished tasks instead, whatever their ttl. A negative ``limit`` raises ``InvalidInput``.
         """
         ...
 
@@ -267,7 +270,8 @@ class Operations(Protocol):
     def find(self, query: Query, limit: int, after: str | None = None) -> Page:
         """Return a page of matching tasks, ordered by id; ``after`` is the last page's ``next``.
 
-        A task that does not change while the pages are read is on exactly one of them.
+        A task that does not change while the pages are read is on exactly one of them. A negative
+        ``limit`` raises ``InvalidInput``.
         """
         ...
 

@@ -9,6 +9,7 @@ from taskkit.clock import SystemClock
 from taskkit.limits import check_task
 from taskkit.records import Claim, Outcome
 from taskkit.result import Result
+from taskkit.specs import with_bytes
 from taskkit.task import After, Instant, NewTask, Task
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def run_eagerly(kit: Kit, task: NewTask) -> Result[Any]:
     from taskkit.context import TaskContext
     from taskkit.worker.execution import Execution
 
+    task = with_bytes(task)
     check_task(task, kit.max_data_bytes)
     now = SystemClock().now()
     claim = Claim(_as_claimed(task, now), token=1, attempt=1, losses=0, began=now)

@@ -11,10 +11,10 @@ from taskkit.eager import run_eagerly
 from taskkit.errors import InvalidSetting
 from taskkit.handler import TaskHandler
 from taskkit.hooks import Hooks
-from taskkit.limits import DEFAULT_MAX_DATA_BYTES, check_task
+from taskkit.limits import DEFAULT_MAX_DATA_BYTES, check_batch, check_task
 from taskkit.result import Result
 from taskkit.settings import DEFAULT_HEARTBEAT, DEFAULT_LEASE
-from taskkit.specs import TaskSpec, initiation
+from taskkit.specs import TaskSpec, initiation, with_bytes
 from taskkit.stores import connect_url
 from taskkit.task import DEFAULT_TTL, Label, NewTask
 from taskkit.work import stop_import_here
@@ -176,6 +176,9 @@ class Kit:
         """Put many tasks in one round trip, all or none, and return their results in order.
 
         Eager ones are run here, one after another, once the others are put.
+
+        Raises:
+            InvalidInput: they are more than the store takes in one call; nothing was put.
         """
         stop_import_here()
         wanted = [initiation(self.handler, spec) for spec in specs]
@@ -190,6 +193,9 @@ class Kit:
         hooks = self.hooks
         if hooks.on_enqueue:
             tasks = hooks.enqueue(tasks)
+        if len(tasks) > 1:
+            check_batch(len(tasks), self.backend.capabilities().max_batch)
+        tasks = [with_bytes(task) for task in tasks]
         for task in tasks:
             check_task(task, self.max_data_bytes)
         answers = self.backend.put(tasks, within)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from taskkit.clock import SECOND
-from taskkit.errors import InvalidTask
+from taskkit.errors import InvalidInput, InvalidTask
 from taskkit.records import ALL_GROUPS
 from taskkit.task import After, NewTask
 
@@ -118,6 +118,18 @@ def check_data(what: str, data: object, max_bytes: int) -> None:
         raise InvalidTask(
             f"{what}: expected at most {max_bytes} bytes, found {len(data)}; put big payloads in "
             "files or objects and pass their address, or raise max_data_bytes of the kit"
+        )
+
+
+def check_batch(number: int, most: int) -> None:
+    """Refuse more tasks than the store takes in one call.
+
+    They are not split: a call is all or none, and two calls would be two answers to that.
+    """
+    if number > most:
+        raise InvalidInput(
+            f"expected at most {most} tasks in one call, which is this store's max_batch, found "
+            f"{number}; nothing was put: put them in several calls, each of which is all or none"
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypedDict
 
 from taskkit.convert import Moment, to_when
@@ -71,6 +71,15 @@ def initiation(handler: TaskHandler, spec: TaskSpec) -> Initiation:
         task = completed(handler, _from_args(handler, **spec))
         return Initiation(task, spec.get("eager", False))
     return Initiation(_as_new(spec))
+
+
+def with_bytes(task: NewTask) -> NewTask:
+    """Return the task with its data as ``bytes`` where that is something like bytes.
+
+    A view or a bytearray may change once it is handed over; what is neither is left to be refused.
+    """
+    data: object = task.data
+    return replace(task, data=bytes(data)) if isinstance(data, bytearray | memoryview) else task
 
 
 def _check_names(spec: Mapping[str, Any]) -> None:

@@ -205,7 +205,9 @@ def test_a_zone_without_a_name_cannot_be_stored(zone):
 
 @pytest.fixture
 def no_zone_database(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tzdata", None)
+    # Its parts, too: another test may have had a zone read from them.
+    for name in {"tzdata", *(name for name in sys.modules if name.startswith("tzdata."))}:
+        monkeypatch.setitem(sys.modules, name, None)
     zoneinfo.reset_tzpath(to=())
     zoneinfo.ZoneInfo.clear_cache()
     yield

@@ -144,8 +144,9 @@ def _is_filtered(namespace: argparse.Namespace) -> bool:
 def _matching(namespace: argparse.Namespace, backend: Backend) -> Iterator[list[str]]:
     # The next page is read before this one is changed: ids only grow, so a page stays where it is.
     after: str | None = None
+    most = min(BATCH, backend.capabilities().max_batch)
     while True:
-        page = backend.find(_query(namespace), BATCH, after)
+        page = backend.find(_query(namespace), most, after)
         if page.records:
             yield [record.task.id for record in page.records]
         after = page.next

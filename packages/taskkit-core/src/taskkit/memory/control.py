@@ -25,6 +25,9 @@ def resume(memory: Memory, groups: Collection[str] | None) -> None:
     else:
         for name in groups:
             memory.pauses.pop(name, None)
+    # What was paused is claimable now. To know which of those who wait were held up by this very
+    # pause would cost more than to let all of them look.
+    memory.news.for_everyone()
 
 
 def stop(memory: Memory, groups: Collection[str] | None) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from taskkit.memory import plugin
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from taskkit.backend import Backend
     from taskkit.clock import Clock
 
@@ -12,9 +16,8 @@ if TYPE_CHECKING:
 class MemoryHarness:
     """A harness (see ``taskkit_conformance.harness``) that builds on the default one."""
 
-    restart = None
-    inspect = None
-    yield_points = None
+    restart = None  # the store ends with its process
+    yield_points = None  # lines of Python are finer
     transaction = None
 
     def __init__(self, default: Any) -> None:
@@ -33,8 +36,10 @@ class MemoryHarness:
         """Clear the store."""
         self._default.wipe(namespace, client)
 
+    def inspect(self, namespace: Any) -> Mapping[str, str]:
+        """Return the state of each task by id, waiting told as queued, read from the store."""
+        return plugin.states(namespace.url)
+
     def dispose(self, namespace: Any) -> None:
         """Forget the store."""
-        from taskkit.memory.plugin import forget
-
-        forget(namespace.url)
+        plugin.forget(namespace.url)

@@ -33,9 +33,13 @@ class News:
         return self.count
 
     def shout(self) -> None:
-        """Wake everyone, whatever they wait for."""
+        """Wake everyone, whatever they wait for. Takes the lock."""
         with self.changed:
-            self._everyone = self.add()
+            self.for_everyone()
+
+    def for_everyone(self) -> None:
+        """Count one that concerns everyone; the lock is held."""
+        self._everyone = self.add()
 
     def wait(self, groups: Collection[str], timeout: float, news_of: Callable[[str], int]) -> bool:
         """Sleep until there is news of one of the groups, at most ``timeout`` seconds."""

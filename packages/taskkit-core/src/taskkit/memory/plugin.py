@@ -49,6 +49,16 @@ def taskkit_harness(default: Any) -> Any:
     return MemoryHarness(default)
 
 
+def states(url: str | None) -> dict[str, str]:
+    """Return the state of each task of a named store, as it is kept: waiting ones are queued."""
+    with _lock:
+        memory = _stores.get(_name(url))
+    if memory is None:
+        return {}
+    with memory.lock:
+        return {task_id: str(entry.state) for task_id, entry in memory.tasks.items()}
+
+
 def forget(url: str | None) -> None:
     """Let go of a named store; handles that are open keep it."""
     with _lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from taskkit.errors import QueueFull
+from taskkit.errors import InvalidInput, QueueFull
 from taskkit.groups import covers
 from taskkit.memory.entry import Entry
 from taskkit.memory.incoming import resolve, resolve_task
@@ -50,6 +50,8 @@ def claim(
     memory: Memory, worker_id: str, wants: Mapping[str, int], excluding: Collection[str]
 ) -> Claims:
     """Give due tasks to a worker."""
+    if wants and min(wants.values()) < 0:
+        raise InvalidInput(f"claim: expected numbers of tasks from 0, found {dict(wants)}")
     now = memory.tick()
     worker = memory.workers.get(worker_id)
     if worker is None or worker.expires <= now:
@@ -61,7 +63,7 @@ def claim(
         dues += pauses_end(memory, wants, now)
         excluding = {*excluding, *memory.pauses}
     for want, most in wants.items():
-        if most <= 0:
+        if most == 0:
             continue
         allowed = permission(want, wants, excluding)
         for entry in order.take(want, most, now, allowed):
