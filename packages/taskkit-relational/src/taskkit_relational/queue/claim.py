@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
+from taskkit.errors import InvalidInput
 from taskkit.records import Claim, Claims
 from taskkit_relational import controls
 from taskkit_relational.history import corrupt
@@ -24,6 +25,8 @@ def claim(
     store: Store, worker_id: str, wants: Mapping[str, int], excluding: Collection[str]
 ) -> Claims:
     """Give due tasks to a worker."""
+    if wants and min(wants.values()) < 0:
+        raise InvalidInput(f"claim: expected numbers of tasks from 0, found {dict(wants)}")
     return store.database.write(
         lambda transaction: _claim(store, transaction, worker_id, wants, excluding)
     )
