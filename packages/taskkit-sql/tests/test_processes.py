@@ -63,7 +63,7 @@ def test_every_kind_of_watch_wakes_for_another_connection(opened, monkeypatch, k
     """As if it were another process: nothing but the file is shared."""
     if kind == "interval":
         monkeypatch.setattr(
-            "taskkit_sql.sqlite_watch.LogWatch.__init__",
+            "taskkit_relational.dialects.sqlite.watch.LogWatch.__init__",
             lambda self, path: (_ for _ in ()).throw(OSError("no such feature")),
         )
     one, other = opened(), opened()
@@ -78,8 +78,8 @@ def test_every_kind_of_watch_wakes_for_another_connection(opened, monkeypatch, k
 
 
 def test_the_watch_falls_back_where_no_sign_arrives(opened, monkeypatch):
-    monkeypatch.setattr("taskkit_sql.sqlite_watch._IN_MODIFY", 0x200)  # deletions
-    monkeypatch.setattr("taskkit_sql.sqlite_watch._SAFETY_SECONDS", 0.01)
+    monkeypatch.setattr("taskkit_relational.dialects.sqlite.watch._IN_MODIFY", 0x200)  # deletions
+    monkeypatch.setattr("taskkit_relational.dialects.sqlite.watch._SAFETY_SECONDS", 0.01)
     one, other = opened(), opened()
     register(one)
     for _ in range(3):

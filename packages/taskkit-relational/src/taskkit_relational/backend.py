@@ -67,14 +67,29 @@ class RelationalBackend:
 
     Nothing is opened before the first use. Usable from all threads, and after a fork. What is
     pickled is what it takes to open it again.
+
+    Args:
+        store: The tables, through connections for all threads.
+        wakeup: Tells what others have done.
+        house: What is beside the rules.
+        name: What it was opened with, without a password.
+        engine: The same tables through connections for what only workers do; None: ``store``.
     """
 
-    def __init__(self, store: Store, wakeup: Wakeup, house: House, name: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        wakeup: Wakeup,
+        house: House,
+        name: str,
+        *,
+        engine: Store | None = None,
+    ) -> None:
         self._store = store
+        self._engine = store if engine is None else engine
         self._wakeup = wakeup
         self._house = house
         self._name = name
-        """What it was opened with, without a password."""
 
     def preload(self) -> None:
         """Import what connections need, and open nothing: for workers that are forked from here."""
@@ -97,7 +112,7 @@ class RelationalBackend:
     ) -> Claims:
         """Give up to n due tasks of each wanted group to a worker."""
         mark = self._wakeup.mark()
-        claims = claim.claim(self._store, worker_id, wants, excluding)
+        claims = claim.claim(self._engine, worker_id, wants, excluding)
         self._wakeup.claimed(wants, mark)
         return claims
 
@@ -107,7 +122,7 @@ class RelationalBackend:
         settlements: Sequence[Settlement],
     ) -> list[bool]:
         """End claims; answer for each whether this claim's settlement stands."""
-        return settle.settle(self._store, settlements)
+        return settle.settle(self._engine, settlements)
 
     def wait(self, groups: Collection[str], timeout: float) -> bool:
         """Block until something may be claimable, at most ``timeout`` seconds."""
@@ -117,7 +132,7 @@ class RelationalBackend:
 
     def register(self, info: WorkerInfo, lease: int) -> None:
         """Enter a worker whose lease ends ``lease`` microseconds from now."""
-        workers.register(self._store, info, lease)
+        workers.register(self._engine, info, lease)
 
     def heartbeat(
         self,
@@ -127,15 +142,15 @@ class RelationalBackend:
         progress: Mapping[str, bytes],
     ) -> Heartbeat:
         """Renew a worker's lease and exchange what both sides know."""
-        return workers.heartbeat(self._store, worker_id, lease, held, progress)
+        return workers.heartbeat(self._engine, worker_id, lease, held, progress)
 
     def retire(self, worker_id: str, lost: bool = False) -> int:
         """Remove a worker; return how many running tasks it left behind."""
-        return workers.retire(self._store, worker_id, lost)
+        return workers.retire(self._engine, worker_id, lost)
 
     def reclaim(self, limit: int = 1000) -> Reclaimed:
         """Take back the running tasks of workers that are unknown or have expired."""
-        return workers.reclaim(self._store, limit)
+        return workers.reclaim(self._engine, limit)
 
     def workers(self) -> list[WorkerRecord]:
         """Return all workers, ordered by expiry, then id."""

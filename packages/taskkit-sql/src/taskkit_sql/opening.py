@@ -11,6 +11,7 @@ from taskkit.errors import InvalidSetting
 from taskkit.records import Capabilities
 from taskkit_relational import reading
 from taskkit_relational.backend import RelationalBackend
+from taskkit_relational.dialects.sqlite.source import SqliteSource
 from taskkit_relational.migrations import Layout
 from taskkit_relational.store import Store, Transaction
 from taskkit_relational.wakeup import Source, Wakeup
@@ -19,7 +20,6 @@ from taskkit_sql.pooled import Pooled
 from taskkit_sql.server import Server
 from taskkit_sql.settings import FileSettings, ServerSettings, read_settings
 from taskkit_sql.single_writer import SingleWriter
-from taskkit_sql.sqlite_source import SqliteSource
 
 _SERVER_DATA: Final = 256 << 20
 """Bytes: what PostgreSQL and, as its packets are set by default, MariaDB and MySQL can take."""
@@ -103,7 +103,7 @@ def _open_file(settings: FileSettings, reopening: _Reopening) -> RelationalBacke
     clock = reopening.clock or SystemClock()
     layout = Layout("sqlite", settings.prefix, settings.shown)
     database = SingleWriter(dialect, layout, settings.create, clock, settings.busy_timeout)
-    source = SqliteSource(database, settings.path)
+    source = SqliteSource(database, dialect.statements, settings.path)
     told = Capabilities(
         name="sqlite",
         durable=True,

@@ -1,23 +1,40 @@
 """How a process learns what others have committed to its SQLite file.
 
-``sqlite_watch`` tells when a look may be worth while, SQLite's ``data_version`` whether another
+``watch`` tells when a look may be worth while, SQLite's ``data_version`` whether another
 connection has committed, and the store's count of wakes whether that commit concerns anybody.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from taskkit_relational.dialects.sqlite.statements import SqliteStatements
+from taskkit_relational.dialects.sqlite.watch import Watch, watch_log
 from taskkit_relational.statements import Cursor
+from taskkit_relational.store import Look
 from taskkit_relational.wakeup import Room
-from taskkit_sql.single_writer import SingleWriter
-from taskkit_sql.sqlite_watch import Watch, watch_log
+
+
+class Readable(Protocol):
+    """The connections to a file, as far as watching needs them."""
+
+    def read(self, work: Callable[[Look], None]) -> None:
+        """Read, after making sure that the file and its tables are there."""
+        ...
+
+    def reading(self) -> AbstractContextManager[Cursor]:
+        """Give a cursor for as long as the context lasts."""
+        ...
 
 
 class SqliteSource:
     """Watches one file."""
 
-    def __init__(self, database: SingleWriter, path: str) -> None:
+    def __init__(self, database: Readable, statements: SqliteStatements, path: str) -> None:
         self._database = database
-        self._statements = database.dialect.statements
+        self._statements = statements
         self._path = path
         self._watching: Watch | None = None
 
