@@ -150,9 +150,5 @@ class Layout:
             )
 
 
-def _named(sql: str, prefix: str) -> str:
-    return sql.replace("{prefix}", prefix).replace("{plain}", prefix.rpartition(".")[2])
-
-
 def _found(applied: Collection[int]) -> str:
     return f"version {max(applied)}" if applied else "none"
