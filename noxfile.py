@@ -95,7 +95,11 @@ def demo(session: nox.Session) -> None:
 @nox.parametrize(
     "python,package",
     [
-        *((python, package) for python in PYTHONS for package in ("core", "sql", "redis", "django")),
+        *(
+            (python, package)
+            for python in PYTHONS
+            for package in ("core", "sql", "redis", "django")
+        ),
         (OLDEST, "conformance"),
         (OLDEST, "whole"),
     ],
@@ -169,7 +173,8 @@ def conformance(session: nox.Session, backend: str) -> None:
 def mutants(session: nox.Session) -> None:
     """Prove the conformance suite: its checks find every mutant; ``-- --seeds 20`` for the whole.
 
-    Takes some minutes. Writes conformance/tests/mutants/matrix.md.
+    Takes some minutes. Writes conformance/tests/mutants/matrix.md; with ``-- --groups``, which
+    takes an hour, groups.md: which groups of properties find each mutant.
     """
     install(session, *SERVED, PACKAGES["core"], PACKAGES["conformance"], groups=("test",))
     with session.chdir("conformance/tests"):

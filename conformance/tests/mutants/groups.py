@@ -1,4 +1,4 @@
-"""Which groups of properties find which mutant: ``python -m mutants.groups``.
+"""Which groups of properties find which mutant: ``python -m mutants.matrix --groups``.
 
 A mutant that every group finds says little about the property that it was made for. So each is
 looked at by all checks of the lane in which it has to be found, as often and as long as the quick
@@ -8,7 +8,6 @@ of its mutants is found by its own group and by no other.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -57,17 +56,16 @@ class Row:
         return [group for group in GROUPS if group in self.groups and group != own]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and write the table down; rows that are not measured anew stay as they are."""
-    parser = argparse.ArgumentParser(prog="mutants.groups", description="Which groups find what.")
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("numbers", nargs="*", type=int, help="of mutants; all")
-    options = parser.parse_args(arguments)
+def measure(numbers: Sequence[int] = (), jobs: int = 1) -> int:
+    """Measure, and write the table down; rows that are not measured anew stay as they are.
+
+    Returns 1 if a mutant was not found by its own group.
+    """
     mutants = {each.number: each for each in all_mutants()}
-    wanted = options.numbers or list(mutants)
     rows = {row.mutant.number: row for row in _read(mutants)}
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(groups_that_find, number) for number in wanted]):
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        looks = [pool.submit(groups_that_find, number) for number in numbers or mutants]
+        for done in as_completed(looks):
             number, found = done.result()
             row = rows[number] = Row(mutants[number], found)
             FILE.write_text(_text([rows[each] for each in sorted(rows)]), encoding="utf-8")
@@ -120,7 +118,3 @@ def _line(row: Row) -> str:
         *("found" if row.own else "not in quick", " ".join(row.others)),
     )
     return f"| {' | '.join(cells)} |\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

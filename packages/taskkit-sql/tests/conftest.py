@@ -1,4 +1,4 @@
-"""What is peculiar to SQL stores; what every store promises is tested in tests/contract."""
+"""What is peculiar to SQL stores; what every store promises is tested by the conformance suite."""
 
 from __future__ import annotations
 
