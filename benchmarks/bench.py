@@ -6,6 +6,7 @@ its own baseline, in the same run and reports the ratio.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import platform
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -49,6 +51,13 @@ def worker_command(url: str, count: int, slots: str) -> tuple[list[str], dict[st
     """Return the command and environment of workers on the tasks of ``app.py``."""
     command = [sys.executable, "-m", "taskkit", "worker", "app:kit", "-g", slots]
     return [*command, "--processes", str(count)], {"TASKKIT_URL": url}
+
+
+def app_on(url: str) -> Any:
+    """Import ``app.py`` anew, its kit on this store."""
+    os.environ["TASKKIT_URL"] = url
+    sys.modules.pop("app", None)
+    return importlib.import_module("app")
 
 
 def tree(root: int) -> list[int]:
@@ -95,6 +104,11 @@ def until(condition: Callable[[], bool], seconds: float = 300, every: float = 0.
         time.sleep(every)
 
 
+def start_rate(started: Sequence[float]) -> float:
+    """Return the rate from the first start to the last, in which no start-up counts."""
+    return (len(started) - 1) / (max(started) - min(started))
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the value below which a share of the values lies."""
     ordered = sorted(values)
@@ -106,13 +120,14 @@ def median_of(runs: int, measure: Callable[[], float]) -> float:
     return statistics.median(measure() for _ in range(runs))
 
 
-def report(name: str, figures: dict[str, float | str]) -> None:
-    """Print figures and keep them, with the machine and the command that made them."""
+def report(name: str, figures: dict[str, float | str], **about: object) -> None:
+    """Print figures and keep them, with the machine, the command, and what else there is to say."""
     RESULTS.mkdir(exist_ok=True)
     kept = {
         "command": " ".join(["python", *(Path(arg).name for arg in sys.argv)]),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
+        **about,
         "figures": {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()},
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")

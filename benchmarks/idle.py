@@ -1,23 +1,37 @@
 """Idle: what 2 worker processes cost while nothing is to do, and how soon a task starts then.
 
-    python benchmarks/idle.py [--seconds 30] [--samples 300]
+    python benchmarks/idle.py [--store postgres | mariadb] [--seconds 30] [--samples 300]
 
-On SQLite, 8 threads a process. CPU is that of the whole tree, in percent of one core. Store calls
-are counted in the workers by a wrapper around the backend (``counted_app.py``). The latency is from
+8 threads a process. CPU is that of the whole tree, in percent of one core. On SQLite, store calls
+are counted in the workers by a wrapper around the backend (``counted_app.py``); a server counts
+the statements that it executes by itself (pg_stat_statements, ``Questions``). The latency is from
 just before ``delay()`` to the first line of the task, one at a time, workers idle in between.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from bench import cpu_seconds, percentile, processes, report, tree, until, worker_command
+from bench import (
+    app_on,
+    cpu_seconds,
+    percentile,
+    processes,
+    pss,
+    report,
+    tree,
+    until,
+    worker_command,
+)
+from figures import statements, statements_of_asking, version
+from servers import COUNTING, databases, named, store_argument
 
 PROCESSES = 2
 
@@ -25,47 +39,63 @@ PROCESSES = 2
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
+    store_argument(parser, "sqlite")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--samples", type=int, default=300)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        url = f"sqlite:///{folder}/taskkit.db"
-        os.environ["TASKKIT_URL"] = url
-        import app
+    counting = COUNTING.get(arguments.store)
+    with databases(arguments.store, counting) as database, database() as url:
+        figures = _measure(url, arguments.seconds, arguments.samples)
+        server = version(url)
+    report(named("idle", arguments.store), figures, server=server)
 
-        app.kit.backend.migrate()
-        command, env = worker_command(url, PROCESSES, "bench=8")
-        command[command.index("app:kit")] = "counted_app:kit"
-        env["COUNT_FOLDER"] = folder
+
+def _measure(url: str, seconds: float, samples: int) -> dict[str, float | str]:
+    app = app_on(url)
+    app.kit.backend.migrate()
+    command, env = worker_command(url, PROCESSES, "bench=8")
+    with tempfile.TemporaryDirectory() as folder:
+        if url.startswith("sqlite"):
+            command[command.index("app:kit")] = "counted_app:kit"
+            env["COUNT_FOLDER"] = folder
         with processes(command, env=env) as (root,):
             until(lambda: len(app.kit.stats().workers) == PROCESSES)
             app.noop.delay().get(timeout=10)
+            app.kit.close()  # what is counted is what the workers do
             time.sleep(3)  # let start-up be over
-            calls, cpu = _calls(folder), cpu_seconds(tree(root))
-            time.sleep(arguments.seconds)
-            calls, cpu = _calls(folder) - calls, cpu_seconds(tree(root)) - cpu
-            latencies = [_latency(app) for _ in range(arguments.samples)]
-        app.kit.close()
-    report(
-        "idle",
-        {
-            "CPU of the tree, % of a core": 100 * cpu / arguments.seconds,
-            "store calls a second and process": calls / arguments.seconds / PROCESSES,
-            "enqueue to start p50, ms": 1e3 * percentile(latencies, 0.5),
-            "enqueue to start p99, ms": 1e3 * percentile(latencies, 0.99),
-        },
-    )
+            calls, cpu = _calls(url, folder, seconds, lambda: cpu_seconds(tree(root)))
+            memory = pss(tree(root))
+            app = app_on(url)
+            latencies = [_latency(app) for _ in range(samples)]
+            app.kit.close()
+    what = "store calls" if url.startswith("sqlite") else "statements"
+    return {
+        "CPU of the tree, % of a core": 100 * cpu / seconds,
+        f"{what} a second and process": calls / seconds / PROCESSES,
+        "PSS of the tree, MB": memory / 1e6,
+        "enqueue to start p50, ms": 1e3 * percentile(latencies, 0.5),
+        "enqueue to start p99, ms": 1e3 * percentile(latencies, 0.99),
+    }
 
 
-def _calls(folder: str) -> int:
-    # Each call appends one byte to its process's file.
-    return sum(path.stat().st_size for path in Path(folder).glob("calls-*"))
+def _calls(url: str, folder: str, seconds: float, cpu: Callable[[], float]) -> tuple[float, float]:
+    """Return how many calls or statements there are in some seconds, and the CPU time used."""
+
+    def counted() -> int:
+        if url.startswith("sqlite"):  # each call appends one byte to its process's file
+            return sum(path.stat().st_size for path in Path(folder).glob("calls-*"))
+        return statements(url)
+
+    own = 0 if url.startswith("sqlite") else statements_of_asking(url)
+    calls, used = counted(), cpu()
+    time.sleep(seconds)
+    return counted() - calls - own, cpu() - used
 
 
-def _latency(app: object) -> float:
+def _latency(app: Any) -> float:
     time.sleep(random.uniform(0.02, 0.12))
     before = time.time()
-    return app.noop.delay().get(timeout=10) - before  # type: ignore[attr-defined]  # app.py
+    return float(app.noop.delay().get(timeout=10)) - before
 
 
 if __name__ == "__main__":

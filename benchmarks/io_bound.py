@@ -1,6 +1,6 @@
-"""I/O: 2,000 tasks that wait 0.2 s each, 2 processes × 50 threads on SQLite; and their memory.
+"""I/O: 2,000 tasks that wait 0.2 s each, 2 processes × 50 threads; and their memory.
 
-    python benchmarks/io_bound.py [--runs 5]
+    python benchmarks/io_bound.py [--store postgres | mariadb] [--runs 5]
 
 Ideal is 500 tasks/s: 100 at a time, 0.2 s each. The rate counts from the first start to the last
 end, as the tasks say. Memory is the PSS of the whole tree (supervisor, template, workers) while
@@ -10,24 +10,18 @@ all threads have run tasks.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import sys
-import tempfile
-from pathlib import Path
 
-from bench import processes, pss, report, tree, until, worker_command
+from bench import app_on, processes, pss, report, tree, until, worker_command
+from figures import version
+from servers import databases, named, store_argument
 
 PROCESSES, THREADS, TASKS, SECONDS = 2, 50, 2_000, 0.2
 
 
-def measure(folder: str) -> tuple[float, float, float]:
+def measure(url: str) -> tuple[float, float, float]:
     """Return the share of the ideal that was reached, and MB of the workers and of the tree."""
-    url = f"sqlite:///{folder}/taskkit.db"
-    os.environ["TASKKIT_URL"] = url
-    sys.modules.pop("app", None)
-    import app
-
+    app = app_on(url)
     app.kit.backend.migrate()
     command, env = worker_command(url, PROCESSES, f"bench={THREADS}")
     with processes(command, env=env) as (root,):
@@ -47,19 +41,24 @@ def measure(folder: str) -> tuple[float, float, float]:
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
+    store_argument(parser, "sqlite")
     parser.add_argument("--runs", type=int, default=5)
+    arguments = parser.parse_args()
     runs = []
-    for _ in range(parser.parse_args().runs):
-        with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-            runs.append(measure(folder))
+    with databases(arguments.store) as database:
+        for _ in range(arguments.runs):
+            with database() as url:
+                runs.append(measure(url))
+                server = version(url)
     shares, memory, all_memory = zip(*runs, strict=True)
     report(
-        "io_bound",
+        named("io_bound", arguments.store),
         {
             "share of the ideal 500 tasks/s (median)": statistics.median(shares),
             "PSS of the workers, MB (median)": statistics.median(memory),
             "PSS with supervisor and template, MB (median)": statistics.median(all_memory),
         },
+        server=server,
     )
 
 

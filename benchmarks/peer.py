@@ -1,0 +1,79 @@
+"""What a peer of the drain benchmark is, and how its tasks tell when they started.
+
+A peer is a module with ``fill(count)``, which enqueues no-op tasks, ``work()``, which runs until
+it is told to stop, and ``left()``: how many tasks are not done. Each is called in a process of its
+own; ``PEER_URL`` is the database. A task notes its start, unless the peer stores results: then the
+module has a ``starts()`` that reads them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from struct import Struct
+from threading import get_ident
+from time import sleep, time
+from urllib.parse import urlsplit
+
+from bench import HERE, processes, start_rate
+
+_TIME = Struct("d")
+_files: dict[int, int] = {}
+
+
+def note_start() -> None:
+    """Note that a task has started; one short write, into a file of the thread."""
+    file = _files.get(get_ident())
+    if file is None:
+        name = f"{os.environ['STARTS']}/{os.getpid()}-{get_ident()}"
+        file = _files[get_ident()] = os.open(name, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    os.write(file, _TIME.pack(time()))
+
+
+def noted_starts() -> list[float]:
+    """Return what has been noted."""
+    noted = b"".join(path.read_bytes() for path in Path(os.environ["STARTS"]).iterdir())
+    return [at for (at,) in _TIME.iter_unpack(noted)]
+
+
+def url() -> str:
+    """Return the database of the peer."""
+    return os.environ["PEER_URL"]
+
+
+def mysql_parameters() -> dict[str, object]:
+    """Return the same as PyMySQL takes it."""
+    parts = urlsplit(url())
+    where = {"host": parts.hostname, "port": parts.port, "user": parts.username}
+    return {**where, "password": parts.password or "", "database": parts.path[1:]}
+
+
+def measure(module: str, database: str, count: int, workers: int) -> float:
+    """Return how many tasks a second the worker processes of a peer start."""
+    with tempfile.TemporaryDirectory() as folder:
+        env = {"PEER_URL": database, "STARTS": folder}
+        full = {**os.environ, **env, "PYTHONPATH": str(HERE)}
+        work = [sys.executable, "-c", f"import {module}; {module}.work()"]
+
+        def call(code: str) -> str:
+            command = [sys.executable, "-c", f"import peer, {module}; {code}"]
+            done = subprocess.run(command, env=full, check=True, stdout=subprocess.PIPE)  # noqa: S603
+            return done.stdout.decode()
+
+        call(f"{module}.fill({count})")
+        with processes(*[work] * workers, env=env):
+            return float(call(f"print(peer.rate({module!r}, {count}))"))
+
+
+def rate(module: str, count: int) -> float:
+    """Wait until all tasks are done and return the rate."""
+    peer = import_module(module)
+    while peer.left():
+        sleep(0.2)
+    started = getattr(peer, "starts", noted_starts)()
+    assert len(started) >= count, f"{module}: {len(started)} of {count} tasks have started"
+    return start_rate(started)
