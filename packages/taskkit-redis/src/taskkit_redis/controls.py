@@ -30,7 +30,7 @@ def pause(store: Store, groups: Collection[str] | None, until: Instant | None) -
 
 def resume(store: Store, groups: Collection[str] | None) -> None:
     """Lift the pauses of exactly these groups (None: every pause)."""
-    arguments = (int(groups is None), *(groups or ()))
+    arguments: list[str | int] = [int(groups is None), *(groups or ())]
     store.call("resume", _READ_FROM, *arguments)
     _all_but_first(store, "resume", *arguments)
 
@@ -71,7 +71,11 @@ def control(store: Store) -> Control:
     now, pauses, limits = store.call("control", _READ_FROM)
     ends = dict(zip(pauses[0::2], pauses[1::2], strict=True))
     return Control(
-        {name.decode(): int(end) if end else None for name, end in ends.items() if not end or end > now},
+        {
+            name.decode(): int(end) if end else None
+            for name, end in ends.items()
+            if not end or end > now
+        },
         {
             group.decode(): _read_limits(text.decode())
             for group, text in zip(limits[0::2], limits[1::2], strict=True)

@@ -43,9 +43,7 @@ def delete(store: Store, ids: Collection[str]) -> dict[str, Answered]:
     return _each(store, "delete", ids)
 
 
-def _each(
-    store: Store, script: str, ids: Collection[str], *before: str
-) -> dict[str, Answered]:
+def _each(store: Store, script: str, ids: Collection[str], *before: str) -> dict[str, Answered]:
     wanted = list(dict.fromkeys(ids))
     answers = dict.fromkeys(wanted, Answered.UNKNOWN)
     for start in range(0, len(wanted), _STEP):
@@ -97,7 +95,7 @@ def record(store: Store, task: NewTask, outcome: Settlement, began: int) -> bool
 
 def clear(store: Store) -> None:
     """Remove everything of this prefix, but what tells its layout and counts its tokens."""
-    left: dict[int, tuple[Any, ...]] = {number: (b"0",) for number in range(store.count)}
+    left: dict[int, tuple[Any, ...]] = dict.fromkeys(range(store.count), (b"0",))
     while left:
         answers = store.call_all("clear", left)
         left = {number: (cursor,) for number, cursor in answers.items() if cursor != b"0"}

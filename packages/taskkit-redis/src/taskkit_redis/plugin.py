@@ -1,4 +1,4 @@
-"""The plugin that ``taskkit.connect`` finds under the entry points ``redis``, ``rediss`` …"""
+"""The plugin that ``taskkit.connect`` finds under the name or the scheme of a URL."""
 
 from __future__ import annotations
 

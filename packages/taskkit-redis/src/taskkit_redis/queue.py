@@ -178,7 +178,7 @@ def _read(store: Store, number: int, asked: Mapping[str, int], answer: Any, hunt
             task, attempts, losses = codec.read_claimed(task_id, raw)
         except Corrupt as error:
             # It may not stop the others; it fails, with its bytes to be looked at.
-            _log.error("%s; it fails", error)  # noqa: TRY400 - the trace would say no more
+            _log.error("%s; it fails", error)
             failure = Failure("taskkit.errors.Corrupt", str(error))
             hunt.broken.append(Settlement(task_id, token, Outcome.FAIL, failure=failure))
             continue

@@ -44,7 +44,7 @@ def _thirds(answer: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
 def count(store: Store, groups: Collection[str] | None) -> list[Count]:
     """Count tasks for each group and state that has any."""
     if groups is None:
-        calls = {number: (1,) for number in range(store.count)}
+        calls = dict.fromkeys(range(store.count), (1,))
     else:
         by_place: dict[int, list[Any]] = {}
         for group in dict.fromkeys(groups):

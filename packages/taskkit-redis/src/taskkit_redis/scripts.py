@@ -41,7 +41,7 @@ def script(name: str) -> Script:
 
 
 def _read(name: str) -> str:
-    return files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    return files("taskkit_redis").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
 
 
 def _bare(text: str) -> str:

@@ -88,7 +88,7 @@ class Settings:
 _OPTIONS: Final = tuple(each.name for each in fields(Settings) if each.name != "server")
 
 # What may stand in the URL as ?name=value, with what makes a value of the text.
-_IN_URL: Final[Mapping[str, type[str] | type[float] | type[int]]] = {
+_IN_URL: Final[Mapping[str, type[str | float | int]]] = {
     "prefix": str,
     "timeout": float,
     "connect_timeout": float,
@@ -127,7 +127,7 @@ def read_settings(url: str | None, options: Mapping[str, Any]) -> Settings:
 
 
 def _check(settings: Settings) -> None:
-    if not isinstance(settings.prefix, str) or not _PREFIX.fullmatch(settings.prefix):
+    if not _PREFIX.fullmatch(str(settings.prefix)):
         raise InvalidSetting(
             "prefix: expected 1 to 60 letters, digits and '_', '.', ':', '-', "
             f"found {settings.prefix!r}"
@@ -160,17 +160,17 @@ def _server(url: str) -> tuple[Server, dict[str, Any]]:
     kind, tls = _SCHEMES[parts.scheme]
     login, _, hosts = parts.netloc.rpartition("@")
     username, separator, password = login.partition(":")
+    path, service, addresses = "", "", list[Address]()
     if parts.scheme == "unix":
-        path, service, db, addresses = unquote(parts.path), "", _db_of_socket(parts), ()
+        path, db = unquote(parts.path), _db_of_socket(parts)
         if not path:
             raise InvalidSetting("url: expected the path of a socket, as in 'unix:///run/r.sock'")
     else:
-        path = ""
-        addresses = tuple(_address(each, _PORTS[kind]) for each in hosts.split(","))
+        addresses = [_address(each, _PORTS[kind]) for each in hosts.split(",")]
         service, db = _path(kind, parts.path)
     server = Server(
         kind=kind,
-        addresses=addresses,
+        addresses=tuple(addresses),
         path=path,
         service=service,
         db=db,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from binascii import crc_hqx
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,7 +72,7 @@ class Store:
         self.clock = clock
         self.partitions = partitions_of(settings.prefix, settings.partitions)
         self.publish = "SPUBLISH" if settings.server.kind == "cluster" else "PUBLISH"
-        self.prepare = lambda: None
+        self.prepare: Callable[[], None] = lambda: None
         """Called before the first use; looks at the server and the layout."""
         self._prepared = False
         self._preparing = threading.Lock()

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from taskkit.errors import BackendError
 from taskkit_redis.faults import translated
-from taskkit_redis.nodes import Node, YieldPoint
+from taskkit_redis.nodes import Node, yield_point
 from taskkit_redis.store import Store
 
 Message: TypeAlias = tuple[str, Sequence[str]]
@@ -54,8 +54,7 @@ class Subscriptions:
         wanted = self._heard | set(places)
         self._store.ready()
         self.close()
-        if YieldPoint.callback is not None:
-            YieldPoint.callback()
+        yield_point.reach()
         by_node: dict[Node, list[int]] = {}
         for number in wanted:
             node = self._store.topology.node(self._store.partitions[number].slot)
@@ -104,11 +103,14 @@ class Subscriptions:
                 while connection.can_read(0):
                     kind, channel, told = connection.read_response()
                     if not kind.endswith(b"message"):
-                        raise OSError(_LOST)
+                        break  # the slot moves away, and with it what is published
                     name = channel.rpartition(b":")[2].decode()
                     found.append((name, told.decode().split("\n")))
+                else:
+                    continue
             except (RedisError, OSError) as error:
                 raise Lost(translated(error, node.where)) from error
+            raise Lost(translated(OSError(_LOST), node.where))
         return found
 
     def close(self) -> None:

@@ -62,7 +62,8 @@ def connector(settings: Settings, address: Address | None = None) -> Connect:
         "client_name": settings.client_name,
     }
     if server.path:
-        return partial(UnixDomainSocketConnection, path=server.path, **options)
+        of_socket: Any = UnixDomainSocketConnection  # its stub calls it abstract
+        return partial(of_socket, path=server.path, **options)
     host, port = address or server.addresses[0]
     options |= {"host": host, "port": port, "socket_keepalive": True}
     if not server.tls:
@@ -119,7 +120,8 @@ def _by_sentinel(settings: Settings) -> tuple[Connect, Callable[[], None]]:
     }
     if server.tls:
         login |= {"ssl": True, **_tls(settings)}
-    sentinel = Sentinel(server.addresses, sentinel_kwargs=login)
+    untyped: Any = Sentinel
+    sentinel = untyped(server.addresses, sentinel_kwargs=login)
     known: list[Address] = []
 
     def connect() -> Any:

@@ -1,7 +1,7 @@
 """How waiting threads learn that something may be claimable, or that a task is over.
 
-Scripts publish both. While somebody waits, one of those who wait reads the subscriptions for all; no
-thread is needed for it, and who is alone is woken without a detour. The subscriptions are
+Scripts publish both. While somebody waits, one of those who wait reads the subscriptions for all;
+no thread is needed for it, and who is alone is woken without a detour. The subscriptions are
 connections of their own, never used for anything else.
 """
 
@@ -62,9 +62,10 @@ class Wakeup:
     def wait(self, groups: Collection[str], timeout: float) -> bool:
         """Block until something may be claimable; return whether that was so.
 
-        Between a claim that found nothing and this call a put may slip in. So each thread remembers,
-        for each group, the count of news with which its last wait for it ended: it has claimed since
-        then, and whatever is newer it may not have seen. At worst it claims once in vain.
+        Between a claim that found nothing and this call a put may slip in. So each thread
+        remembers, for each group, the count of news with which its last wait for it ended: it has
+        claimed since then, and whatever is newer it may not have seen. At worst it claims once in
+        vain.
         """
         deadline = monotonic() + timeout
         places = {number for group in groups for number in self._store.of_group(group)}
@@ -109,7 +110,7 @@ class Wakeup:
                 return True
             look = min(deadline, monotonic() + _LOOK_AGAIN)
             while self._over.get(task_id, 0) == heard and self._everyone == everyone:
-                if self._closed or not self._sleep(look):
+                if not self._sleep(look):
                     break
             if self._over.get(task_id, 0) != heard:
                 return True
@@ -120,7 +121,7 @@ class Wakeup:
     def _is_over(self, task_id: str, places: Collection[int]) -> bool:
         self._lock.release()
         try:
-            answers = self._store.call_all("watch", {number: (task_id,) for number in places})
+            answers = self._store.call_all("watch", dict.fromkeys(places, (task_id,)))
         except Unavailable:
             if self._closed:
                 return False

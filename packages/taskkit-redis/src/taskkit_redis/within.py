@@ -37,12 +37,11 @@ def put_within(store: Store, tasks: Sequence[NewTask], within: object) -> list[P
 def _pipeline(store: Store, within: object) -> Any:
     kind = f"{type(within).__module__}.{type(within).__qualname__}"
     if store.settings.server.kind == "cluster":
-        raise Unsupported(
-            f"within: a cluster has no transaction over several slots, found {kind}"
-        )
+        raise Unsupported(f"within: a cluster has no transaction over several slots, found {kind}")
     if not isinstance(within, Pipeline):
         raise Unsupported(f"within: expected {WITHIN}, found {kind}")
-    if not (within.transaction or within.explicit_transaction):
+    # The attribute hides a method of the same name.
+    if not vars(within).get("transaction"):
         raise Unsupported(f"within: expected {WITHIN}, found one with transaction=False")
     theirs = _place(within.connection_pool.connection_kwargs)
     ours = _place(getattr(store.topology.node(0).connect, "keywords", None) or {})

@@ -1,8 +1,8 @@
 """Leases: who is alive, and what becomes of the work of the dead.
 
-A worker has a home: one partition that knows all about it and decides whether it lives. In others in
-which it has claimed there is a copy of its lease, so that a claim there is one step. Copies are
-renewed after the home, and end by themselves if that fails: then what it runs there goes to others.
+A worker has a home: one partition that knows all about it and decides whether it lives. In others
+in which it has claimed there is a copy of its lease, so that a claim there is one step. Copies are
+renewed after the home; if that fails they end by themselves, and what it runs there goes to others.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from taskkit.errors import Corrupt, InvalidInput
 from taskkit.records import Heartbeat, Reclaimed, WorkerInfo, WorkerRecord
-from taskkit_redis import codec
+from taskkit_redis import codec, schedules
 from taskkit_redis.nodes import Command
 from taskkit_redis.store import Store
 
@@ -25,7 +25,7 @@ def register(store: Store, info: WorkerInfo, lease: int) -> None:
     home = store.home(info.id)
     elsewhere = store.call("register", home, info.id, lease, told)
     copies = _others(home, elsewhere)
-    store.call_all("register", {number: (info.id, lease, b"") for number in copies})
+    store.call_all("register", dict.fromkeys(copies, (info.id, lease, b"")))
 
 
 def heartbeat(
@@ -45,7 +45,9 @@ def heartbeat(
 
     def arguments(number: int) -> Command:
         mine = claims.get(number, [])
-        told = (part for task_id in reports.get(number, ()) for part in (task_id, progress[task_id]))
+        told = (
+            part for task_id in reports.get(number, ()) for part in (task_id, progress[task_id])
+        )
         return worker_id, lease, int(number == home), len(mine) // 2, *mine, *told
 
     first = store.call("heartbeat", home, *arguments(home))
@@ -81,9 +83,12 @@ def reclaim(store: Store, limit: int) -> Reclaimed:
     if limit < 0:
         raise InvalidInput(f"reclaim: expected a limit from 0, found {limit}")
     if store.count == 1:
-        tasks, _, removed, _ = store.call("reclaim", 0, limit, 1)
+        tasks, _, removed, *_ = store.call("reclaim", 0, limit, 1)
         return Reclaimed(tasks, [worker.decode() for worker in removed])
-    answers = store.call_all("reclaim", {number: (0, 0) for number in range(store.count)})
+    answers = store.call_all("reclaim", dict.fromkeys(range(store.count), (0, 0)))
+    for number, answer in answers.items():
+        # Whoever was to deliver them is gone, or does it at this moment, which does no harm.
+        schedules.deliver(store, number, dict(zip(answer[4][0::2], answer[4][1::2], strict=True)))
     tasks = 0
     for number, answer in list(answers.items()):
         if answer[1] and tasks < limit:
@@ -101,10 +106,8 @@ def reclaim(store: Store, limit: int) -> Reclaimed:
 
 def workers(store: Store) -> list[WorkerRecord]:
     """Return all workers by expiry."""
-    answers = store.call_all("workers", {number: () for number in range(store.count)})
-    rows = [
-        answer[at : at + 5] for answer in answers.values() for at in range(0, len(answer), 5)
-    ]
+    answers = store.call_all("workers", dict.fromkeys(range(store.count), ()))
+    rows = [answer[at : at + 5] for answer in answers.values() for at in range(0, len(answer), 5)]
     running: dict[bytes, int] = {}
     for worker, _, _, _, count in rows:
         running[worker] = running.get(worker, 0) + count

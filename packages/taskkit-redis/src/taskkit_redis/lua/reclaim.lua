@@ -3,8 +3,8 @@
 --
 -- ARGV[3]  at most so many
 -- ARGV[4]  1: this is the only partition, so that a worker without tasks here has none
--- Answers how many; the workers whose tasks are not all taken back; those that were removed; and
--- those that may be removed if no other partition has a task of theirs.
+-- Answers how many; the workers whose tasks are not all taken back; those that were removed; those
+-- that may be removed if no other partition has a task of theirs; and the outbox.
 
 local most, alone = tonumber(ARGV[3]), ARGV[4] == '1'
 local dead = call('ZRANGEBYSCORE', P .. 'workers', '-inf', instant)
@@ -32,4 +32,4 @@ for _, worker in ipairs(dead) do
   end
 end
 tell()
-return { taken, left, removed, candidates }
+return { taken, left, removed, candidates, call('HGETALL', P .. 'outbox') }
