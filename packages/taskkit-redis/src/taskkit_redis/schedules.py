@@ -2,7 +2,8 @@
 
 A schedule and its tasks may lie in different partitions, and no step reaches from one to another.
 So the step that moves the schedule leaves *letters* in an outbox beside it: the tasks of each other
-partition. They are delivered at once; if that fails, by the next ``reclaim`` of any worker.
+partition. They are delivered at once; if that fails, by whoever reads the schedule or reclaims
+next.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ _log = logging.getLogger("taskkit.redis")
 
 def load_schedule(store: Store, name: str) -> ScheduleState:
     """Return version and state under ``name``."""
-    version, state, now = store.call("load_schedule", store.home(name), name)
+    home = store.home(name)
+    version, state, now, outbox = store.call("load_schedule", home, name)
+    # Nobody sees a state without its tasks.
+    deliver(store, home, letters_of(outbox))
     return ScheduleState(int(version), state, int(now))
 
 
@@ -49,6 +53,11 @@ def advance_schedule(
         # They are safe: whoever reclaims delivers them.
         _log.warning("schedule %r: some tasks are delivered later", name, exc_info=True)
     return True
+
+
+def letters_of(outbox: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Return the letters of an outbox as scripts tell it: contents by address."""
+    return dict(zip(outbox[0::2], outbox[1::2], strict=True))
 
 
 def deliver(store: Store, home: int, letters: Mapping[bytes, bytes]) -> None:

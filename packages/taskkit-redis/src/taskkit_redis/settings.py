@@ -50,6 +50,8 @@ class Server:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: bool = False
+    taken: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Further arguments of redis-py's connections, from a client that somebody had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,24 @@ class Settings:
     client_name: str = "taskkit"
     """By which ``CLIENT LIST`` tells our connections."""
 
+    @classmethod
+    def checked(cls, server: Server, options: Mapping[str, Any]) -> Settings:
+        """Return the settings of a server and options.
+
+        Raises:
+            InvalidSetting: an option is not understood; says what was expected.
+        """
+        for name in options:
+            if name not in _OPTIONS:
+                close = get_close_matches(name, _OPTIONS, n=1)
+                raise InvalidSetting(
+                    f"option: expected one of {', '.join(_OPTIONS)}, found {name!r}"
+                    + (f"; did you mean {close[0]!r}?" if close else "")
+                )
+        settings = cls(server=server, **options)
+        _check(settings)
+        return settings
+
 
 _OPTIONS: Final = tuple(each.name for each in fields(Settings) if each.name != "server")
 
@@ -112,18 +132,9 @@ def read_settings(url: str | None, options: Mapping[str, Any]) -> Settings:
         raise InvalidSetting("url: expected one such as 'redis://localhost:6379/0', found none")
     server, in_url = _server(url)
     chosen = {**in_url, **options}
-    for name in chosen:
-        if name not in _OPTIONS:
-            close = get_close_matches(name, _OPTIONS, n=1)
-            raise InvalidSetting(
-                f"option: expected one of {', '.join(_OPTIONS)}, found {name!r}"
-                + (f"; did you mean {close[0]!r}?" if close else "")
-            )
     if server.kind == "cluster":
         chosen.setdefault("partitions", PARTITIONS_OF_A_CLUSTER)
-    settings = Settings(server=server, **chosen)
-    _check(settings)
-    return settings
+    return Settings.checked(server, chosen)
 
 
 def _check(settings: Settings) -> None:

@@ -60,6 +60,7 @@ def connector(settings: Settings, address: Address | None = None) -> Connect:
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "client_name": settings.client_name,
+        **server.taken,
     }
     if server.path:
         of_socket: Any = UnixDomainSocketConnection  # its stub calls it abstract
@@ -68,7 +69,7 @@ def connector(settings: Settings, address: Address | None = None) -> Connect:
     options |= {"host": host, "port": port, "socket_keepalive": True}
     if not server.tls:
         return partial(Connection, **options)
-    return partial(SSLConnection, **options, **_tls(settings))
+    return partial(SSLConnection, **(_tls(settings) | options))
 
 
 def _tls(settings: Settings) -> dict[str, Any]:
@@ -77,6 +78,7 @@ def _tls(settings: Settings) -> dict[str, Any]:
         "ssl_certfile": settings.ssl_certfile,
         "ssl_keyfile": settings.ssl_keyfile,
         "ssl_check_hostname": settings.ssl_check_hostname,
+        **settings.server.taken,
     }
 
 

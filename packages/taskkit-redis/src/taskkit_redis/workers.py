@@ -88,7 +88,7 @@ def reclaim(store: Store, limit: int) -> Reclaimed:
     answers = store.call_all("reclaim", dict.fromkeys(range(store.count), (0, 0)))
     for number, answer in answers.items():
         # Whoever was to deliver them is gone, or does it at this moment, which does no harm.
-        schedules.deliver(store, number, dict(zip(answer[4][0::2], answer[4][1::2], strict=True)))
+        schedules.deliver(store, number, schedules.letters_of(answer[4]))
     tasks = 0
     for number, answer in list(answers.items()):
         if answer[1] and tasks < limit:
