@@ -286,8 +286,8 @@ class Leasing(Protocol):
         """
         ...
 
-    def leave(self, cursor: Cursor, worker_id: str) -> None:
-        """Remove a worker, if it is known."""
+    def leave(self, cursor: Cursor, worker_id: str) -> bool:
+        """Remove a worker; return whether it was known, and was not removed by somebody else."""
         ...
 
     def workers(self, cursor: Cursor) -> list[Values]:

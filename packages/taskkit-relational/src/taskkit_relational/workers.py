@@ -127,17 +127,18 @@ def reclaim(store: Store, limit: int) -> Reclaimed:
     def work(transaction: Transaction) -> Reclaimed:
         removed: list[str] = []
         tasks = 0
-        for worker_id, is_registered in _dead(store, transaction):
+        for worker_id in _dead(store, transaction):
             if tasks >= limit:
                 break
             taken = _take_back(store, transaction, worker_id, limit - tasks)
             if taken is None:
                 continue
             tasks += taken
-            if not store.statements.running(transaction.cursor, worker_id):
-                store.statements.leave(transaction.cursor, worker_id)
-                if is_registered:
-                    removed.append(worker_id)
+            # Of several that reclaim at once, one removes it and says so.
+            if not store.statements.running(
+                transaction.cursor, worker_id
+            ) and store.statements.leave(transaction.cursor, worker_id):
+                removed.append(worker_id)
         return Reclaimed(tasks, removed)
 
     return store.database.write(work)
@@ -157,12 +158,12 @@ def _take_back(store: Store, transaction: Transaction, worker_id: str, limit: in
     return len(rows)
 
 
-def _dead(store: Store, transaction: Transaction) -> list[tuple[str, bool]]:
-    """Return who is dead and whether it is registered: those by expiry, then the unknown."""
+def _dead(store: Store, transaction: Transaction) -> list[str]:
+    """Return who is dead: those whose lease is over, by its end, then the unknown."""
     known = store.statements.leases(transaction.cursor)
-    dead = [(worker_id, True) for worker_id, expires in known if expires <= transaction.now]
+    dead = [worker_id for worker_id, expires in known if expires <= transaction.now]
     unknown = _running_workers(store, transaction) - {worker_id for worker_id, _ in known}
-    return dead + [(worker_id, False) for worker_id in sorted(unknown)]
+    return dead + sorted(unknown)
 
 
 def _running_workers(store: Store, transaction: Transaction) -> set[str]:

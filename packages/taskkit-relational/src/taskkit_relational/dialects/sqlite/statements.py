@@ -190,8 +190,9 @@ class SqliteStatements:
             cursor.execute(self._sql(sql.RENEW), (expires, mark, worker_id))
         return found
 
-    def leave(self, cursor: Cursor, worker_id: str) -> None:
+    def leave(self, cursor: Cursor, worker_id: str) -> bool:
         cursor.execute(self._sql(sql.LEAVE), (worker_id,))
+        return cursor.rowcount == 1
 
     def workers(self, cursor: Cursor) -> list[Values]:
         return self._rows(cursor, sql.WORKERS)
