@@ -19,6 +19,8 @@ from taskkit_conformance.profiles import PROFILES
 from taskkit_conformance.run import execute
 from taskkit_conformance.verdicts import Outcome, Verdict
 
+_LONG = 20.0
+"""Seconds for one check: so many that the number of examples decides."""
 _BY_CHANCE = ("race", "chaos")
 """Lanes in which the machine decides what happens: they may look as long as in `standard`."""
 
@@ -40,11 +42,11 @@ def checks_of(mutant: Mutant) -> list[Check]:
     ]
 
 
-def hunt(mutant: Mutant, seed: int) -> Found:
-    """Run them until one fails."""
+def hunt(mutant: Mutant, seed: int, *, hurried: bool = True) -> Found:
+    """Run them until one fails; not ``hurried``: so long that no busy machine cuts it short."""
     with mutated(mutant) as bench:
         for check in checks_of(mutant):
-            outcome = run(check, bench, seed)
+            outcome = run(check, bench, seed, hurried=hurried)
             if outcome.verdict is Verdict.FAIL:
                 return Found(True, outcome.reason)
     return Found(False)
@@ -95,10 +97,14 @@ def changed(
             bench.close()
 
 
-def run(check: Check, bench: Bench, seed: int, profile: str = "") -> Outcome:
+def run(
+    check: Check, bench: Bench, seed: int, profile: str = "", *, hurried: bool = True
+) -> Outcome:
     """Run one check within the budget of its profile, without making a failure small."""
     profile = profile or ("standard" if check.lane in _BY_CHANCE else "quick")
     budget = replace(PROFILES[profile].budget(check, _checks()), shrinking=0)
+    if not hurried:
+        budget = replace(budget, seconds=_LONG)
     return execute(check, bench, budget, seed=seed)
 
 
