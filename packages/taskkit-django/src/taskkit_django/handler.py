@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from taskkit import Kit
     from taskkit.handler import TaskHandler
 
-FAMILIES: Final[dict[str, str]] = {}
+FAMILIES: Final[dict[str, str]] = {
+    "celery:": "taskkit_django.celery.handler:HANDLER",
+    "django.tasks:": "taskkit_django.tasks.handler:HANDLER",
+}
 """``module:attr`` of the handler of all tasks whose name begins so; imported when first met."""
 
 

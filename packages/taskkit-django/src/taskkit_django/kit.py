@@ -57,6 +57,7 @@ def make_kit(handler: TaskHandler, *, using: str | None = None, **options: Any) 
         InvalidSetting: the settings are not understood.
     """
     from taskkit_django.backend.opening import open_backend
+    from taskkit_django.tasks.telling import Failures
     from taskkit_django.tending import Tending
 
     settings = read_settings()
@@ -66,7 +67,7 @@ def make_kit(handler: TaskHandler, *, using: str | None = None, **options: Any) 
         notify=settings.notify,
     )
     said = {**_options(settings), **options}
-    plugins = (Tending(), *said.pop("plugins"))
+    plugins = (Tending(), Failures(), *said.pop("plugins"))
     return Kit(backend, handler, plugins=plugins, **said)
 
 
