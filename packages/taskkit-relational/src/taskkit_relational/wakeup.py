@@ -50,6 +50,10 @@ class Room(Protocol):
         """Wake all who wait for something to claim."""
         ...
 
+    def has_claimers(self) -> bool:
+        """Return whether somebody has waited for something to claim, and may come back."""
+        ...
+
     def has_awaited(self) -> bool:
         """Return whether somebody waits for the end of a task."""
         ...
@@ -106,6 +110,7 @@ class Wakeup:
         self._marks: dict[str, int] = {}
         """How many news there had been when each group was claimed from last."""
         self._waiting = 0
+        self._has_claimers = False
         self._awaited: dict[str, list[threading.Event]] = {}
         self._thread: threading.Thread | None = None
         self._giving_way = False
@@ -188,6 +193,10 @@ class Wakeup:
                 return False
             seen = min((self._marks.get(group, 0) for group in groups), default=self._news)
             self._enter()
+            if not self._has_claimers:
+                self._has_claimers = True
+                # A source may have watched for the end of tasks alone so far.
+                self._source.interrupt()
             try:
                 # Closing is news too: it wakes everyone.
                 return self._changed.wait_for(
@@ -212,8 +221,12 @@ class Wakeup:
     def _wait_done(self, task_id: str, deadline: float) -> bool:
         event = threading.Event()
         with self._changed:
+            is_first = not self._awaited
             self._awaited.setdefault(task_id, []).append(event)
             self._enter()
+        if is_first:
+            # A source may have watched for claims alone so far.
+            self._source.interrupt()
         try:
             # After entering, so that an end in between is not missed.
             while not self._over([task_id]):
@@ -272,6 +285,10 @@ class Wakeup:
     def is_closing(self) -> bool:
         """Return whether to end at once."""
         return self._closed or self._giving_way
+
+    def has_claimers(self) -> bool:
+        """Return whether somebody has waited for something to claim, and may come back."""
+        return self._has_claimers
 
     def has_awaited(self) -> bool:
         """Return whether somebody waits for the end of a task."""

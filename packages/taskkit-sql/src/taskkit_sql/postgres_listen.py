@@ -133,6 +133,7 @@ class _Watch:
         self._heard: set[str] = set()
         self._promised: dict[str, float] = {}
         """Until when everybody notifies, for each kind that somebody waits for."""
+        self._renewal = 0.0
         self._again: list[float] = []
         # What comes while a statement is under way is handed over by the driver.
         connection.add_notify_handler(lambda notify: self._hear(notify.payload))
@@ -143,28 +144,33 @@ class _Watch:
 
     def promise(self, room: Room) -> None:
         """Say that somebody waits, if nobody could know it for much longer."""
-        wanted = [CLAIMABLE, FINISHED] if room.has_awaited() else [CLAIMABLE]
+        waiters = ((CLAIMABLE, room.has_claimers()), (FINISHED, room.has_awaited()))
+        wanted = [kind for kind, is_waited_for in waiters if is_waited_for]
         now = monotonic()
-        if all(self._promised.get(kind, 0.0) - now > _RENEWED for kind in wanted):
-            return
-        lapsed = any(self._promised.get(kind, 0.0) <= now for kind in wanted)
-        self._cursor.execute(
-            self._statements.named(_PROMISE).encode(),
-            (int(_PROMISED * 1e6), wanted, int((_PROMISED + _RENEWED) / 2 * 1e6)),
-        )
-        left = dict(self._cursor.fetchall())
-        self._promised = {kind: now + left[kind] / 1e6 for kind in wanted}
-        if lapsed:
-            now = monotonic()
-            self._again = [now + seconds for seconds in _AGAIN]
-            room.listening()
+        if any(self._left(kind, now) <= _RENEWED for kind in wanted):
+            lapsed = any(self._left(kind, now) <= 0 for kind in wanted)
+            self._cursor.execute(
+                self._statements.named(_PROMISE).encode(),
+                (int(_PROMISED * 1e6), wanted, int((_PROMISED + _RENEWED) / 2 * 1e6)),
+            )
+            left = dict(self._cursor.fetchall())
+            self._promised |= {kind: now + left[kind] / 1e6 for kind in wanted}
+            if lapsed:
+                now = monotonic()
+                self._again = [now + seconds for seconds in _AGAIN]
+                room.listening()
+        rest = min((self._left(kind, now) for kind in wanted), default=_PROMISED)
+        self._renewal = now + rest - _RENEWED
+
+    def _left(self, kind: str, now: float) -> float:
+        """Return for how many seconds a promise still holds; not above 0 if none does."""
+        return self._promised.get(kind, 0.0) - now
 
     def rest(self) -> None:
         """Sleep until something is heard, the bell rings, or something is due."""
         if self._heard:
             return
-        instants = [until - _RENEWED for until in self._promised.values()]
-        until = min([*instants, *self._again[:1]])
+        until = min([self._renewal, *self._again[:1]])
         with selectors.DefaultSelector() as selector:
             selector.register(self._connection.fileno(), selectors.EVENT_READ)
             selector.register(self._bell, selectors.EVENT_READ)
