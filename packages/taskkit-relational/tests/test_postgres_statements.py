@@ -1,4 +1,4 @@
-"""Each statement of PostgreSQL against a real server: what it changes, what it locks and skips."""
+"""What PostgreSQL says from a put to a claim: what it changes, what it locks and skips."""
 
 from __future__ import annotations
 
@@ -7,114 +7,12 @@ from contextlib import closing
 
 import psycopg
 import pytest
+from postgrescase import NOW, Store, ids_of, picked, row
 
 from taskkit_relational import gates
-from taskkit_relational.dialects.postgres.statements import PostgresStatements
-from taskkit_relational.migrations import Layout
-from taskkit_relational.schema import (
-    CLAIMED,
-    INSERTED,
-    LOADED,
-    PARKED,
-    READY,
-    RECORDED,
-    RUNNING,
-    SAVED,
-    WAITING,
-)
+from taskkit_relational.schema import CLAIMED, INSERTED, PARKED, READY, RECORDED, RUNNING, WAITING
 
 pytest_plugins = ["taskkit_conformance.servers.fixtures"]
-
-NOW = 1_000
-
-
-class Store:
-    """Tables, and connections to them."""
-
-    def __init__(self, url, prefix="tk_", schema=None):
-        self.url = url
-        self.say = PostgresStatements(prefix, schema)
-        self._open = []
-        self.first = self.connect()
-        if schema:
-            self.first.execute(f"CREATE SCHEMA {schema}")
-        layout = Layout("postgres", prefix, url, schema)
-        layout.prepare(self.first)
-        layout.run(self.first, (), NOW)
-        self.first.connection.commit()
-
-    def connect(self):
-        """Return a cursor on a connection of its own, not in autocommit."""
-        connection = psycopg.connect(self.url)
-        connection.execute("SET lock_timeout = '20s'")
-        connection.commit()
-        self._open.append(connection)
-        return connection.cursor()
-
-    def put(self, *ids, **columns):
-        rows = [row(task_id, **columns) for task_id in ids]
-        assert self.say.insert(self.first, rows) is None
-        self.first.connection.commit()
-
-    def run(self, *ids, worker="w", token=7, **columns):
-        self.put(*ids, **columns)
-        self.say.take(self.first, ids, worker, token, NOW)
-        self.first.connection.commit()
-
-    def columns(self, task_id, *names):
-        found = self.first.execute(
-            f"SELECT {', '.join(names)} FROM {self.say.prefix}task WHERE id = %s", (task_id,)
-        ).fetchone()
-        self.first.connection.commit()
-        return found
-
-    def close(self):
-        for connection in self._open:
-            connection.close()
-
-
-def row(task_id, **columns):
-    values = dict.fromkeys(INSERTED) | {
-        "id": task_id, "state": READY, "grp": "mail", "name": "send", "priority": 0, "due": NOW,
-        "created": NOW, "retention": 50, "lock_limit": 1, "data": b"\x00{}",
-    }  # fmt: skip
-    return tuple((values | columns)[name] for name in INSERTED)
-
-
-def saved(task_id, **columns):
-    values = dict.fromkeys(SAVED) | {
-        "state": READY, "due": NOW, "attempt": 0, "retry_count": 0, "losses": 0, "cancelling": 0,
-    }  # fmt: skip
-    return (*((values | columns)[name] for name in SAVED), task_id)
-
-
-def ids_of(rows):
-    return [found[1] for found in rows]
-
-
-def picked(columns, found):
-    return dict(zip(columns, found, strict=True))
-
-
-@pytest.fixture
-def store(postgres_url):
-    with closing(Store(postgres_url)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def say(store):
-    return store.say
-
-
-@pytest.fixture
-def cursor(store):
-    return store.first
-
-
-@pytest.fixture
-def other(store):
-    return store.connect()
 
 
 def test_a_store_may_have_a_schema_of_its_own(postgres_url):
@@ -362,82 +260,3 @@ def test_turns_are_remembered_without_waiting(store, say, cursor, other):
     other.connection.commit()
     cursor.connection.commit()
     assert say.last_served(other, "mail") == "mail.b"
-
-
-# ---- settling
-
-
-def test_success_is_plain_or_not_at_all(store, say, cursor):
-    store.run("mail_1", "mail_2", "mail_3")
-    store.run("mail_4", lock_key="k")
-    store.run("mail_5", unique_key="u", unique_slot="u")
-    store.put("mail_6")
-    cursor.execute("UPDATE tk_task SET cancelling = 1 WHERE id = 'mail_3'")
-    rows = [(f"mail_{n}", 7, bytes([n])) for n in range(6, 0, -1)]
-    rows[-2] = ("mail_2", 6, b"")
-    assert say.succeed(cursor, NOW, rows) == 1
-    cursor.connection.commit()
-    wanted = ("state", "settled", "done", "purge_at", "result")
-    assert store.columns("mail_1", *wanted) == (4, 1, NOW, NOW + 50, b"\x01")
-    assert {store.columns(f"mail_{n}", "state")[0] for n in (2, 3, 4, 5)} == {RUNNING}
-
-
-def test_256_successes_are_one_statement(store, say, cursor):
-    ids = [f"mail_{n:03d}" for n in range(256)]
-    store.run(*ids)
-    assert say.succeed(cursor, NOW, [(task_id, 7, b"x" * 100) for task_id in ids]) == 256
-
-
-def test_rows_are_loaded_locked_and_written_back(store, say, cursor, other):
-    store.run("mail_1", "mail_2", expires=5, options="{}", unique_key="u")
-    rows = say.load(cursor, ["mail_2", "nobody", "mail_1"])
-    assert ids_of(rows) == ["mail_1", "mail_2"]
-    loaded = picked(LOADED, rows[0])
-    wanted = ("key", "state", "token", "attempt", "worker_id", "expires")
-    assert tuple(loaded[name] for name in wanted) == ("mail_1", RUNNING, 7, 1, "w", 5)
-    assert ids_of(say.load_expired(other, NOW, 9)) == []
-    values = {
-        "state": 5, "due": 6, "attempt": 7, "retry_count": 8, "losses": 9, "cancelling": 1,
-        "settled": 2, "worker_id": "x", "began": 3, "done": 4, "purge_at": 5, "expires": None,
-        "unique_slot": "u", "failure": "[]", "history": "[1]", "result": b"\xff",
-    }  # fmt: skip
-    say.save(cursor, [saved("mail_1", **values)])
-    say.save(cursor, [saved("mail_1", **values), saved("mail_2", failure="é")])
-    say.save(cursor, [])
-    cursor.connection.commit()
-    assert store.columns("mail_1", *SAVED) == tuple(values[name] for name in SAVED)
-    assert store.columns("mail_2", "state", "worker_id", "failure") == (READY, None, "é")
-
-
-def test_a_slot_that_is_taken_meanwhile_is_a_conflict(store, say, cursor):
-    store.put("mail_1", unique_slot="k")
-    store.put("mail_2", unique_key="k")
-    with pytest.raises(psycopg.errors.UniqueViolation):
-        say.save(cursor, [saved("mail_2", unique_slot="k")])
-
-
-def test_what_a_worker_runs(store, say, cursor):
-    store.run("mail_2", "mail_1", worker="a", token=3)
-    store.run("mail_3", worker="b")
-    assert ids_of(say.load_running(cursor, "a", 1 << 62)) == ["mail_1", "mail_2"]
-    assert ids_of(say.load_running(cursor, "a", 1)) == ["mail_1"]
-    assert sorted(say.running(cursor, "a")) == [("mail_1", 3, 0), ("mail_2", 3, 0)]
-    seek = say.next_running_worker
-    assert [seek(cursor, after) for after in ("", "a", "b")] == ["a", "b", None]
-
-
-def test_removing(store, say, cursor):
-    store.put("mail_1", "mail_2")
-    say.remove(cursor, ["mail_1", "nobody"])
-    assert say.known(cursor, ["mail_1", "mail_2"]) == {"mail_2"}
-
-
-def test_discards_are_remembered_for_a_while(store, say, cursor):
-    say.note_discard(cursor, "mail_1", 3, NOW)
-    say.note_discard(cursor, "mail_1", 3, NOW)
-    assert say.was_discarded(cursor, "mail_1", 3)
-    assert not say.was_discarded(cursor, "mail_1", 4)
-    say.forget_discards(cursor, NOW - 1)
-    assert say.was_discarded(cursor, "mail_1", 3)
-    say.forget_discards(cursor, NOW)
-    assert not say.was_discarded(cursor, "mail_1", 3)
