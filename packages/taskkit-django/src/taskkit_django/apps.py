@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+from taskkit.errors import InvalidSetting
 
 
 class TaskkitConfig(AppConfig):
@@ -14,8 +20,25 @@ class TaskkitConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the checks, and learn when requests begin and end."""
+        """Register the checks, listen to Django, and bind ``@task`` functions to the kit."""
         from taskkit_django import checks, tending
+        from taskkit_django.kit import kit
 
         checks.register()
         tending.listen()
+        post_migrate.connect(_migrated, sender=self, dispatch_uid="taskkit")
+        # What is wrong with the settings is told by the checks, with hints, and by the first use.
+        with suppress(InvalidSetting):
+            kit()
+
+
+def _migrated(*, using: str, **details: Any) -> None:
+    """Complete what ``migrate`` did, or what ``flush`` did, which sends the same signal."""
+    from taskkit_django.backend.migrating import complete, empty
+    from taskkit_django.models import PREFIX
+
+    if "plan" in details:
+        complete(using, PREFIX)
+    else:
+        # Its own statements leave out what is not managed; TransactionTestCase relies on it.
+        empty(using, PREFIX)
