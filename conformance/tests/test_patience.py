@@ -3,7 +3,7 @@
 import pytest
 
 from taskkit_conformance import patience
-from taskkit_conformance.patience import Patience, share_of_a_processor
+from taskkit_conformance.patience import Patience, denied_seconds, share_of_a_processor
 
 
 class Machine:
@@ -72,3 +72,12 @@ def test_the_share_is_what_was_given(machine):
 
 def test_the_share_of_this_machine_is_a_share():
     assert 0 < share_of_a_processor() <= 1
+
+
+def test_what_was_denied_never_shrinks():
+    assert 0 <= denied_seconds() <= denied_seconds()
+
+
+def test_nothing_was_denied_where_nobody_counts(monkeypatch, tmp_path):
+    monkeypatch.setattr(patience, "_COUNTS", tmp_path / "nothing")
+    assert denied_seconds() == 0.0

@@ -15,7 +15,6 @@ from taskkit.records import Settlement
 from taskkit_conformance import run as run_module
 from taskkit_conformance import search
 from taskkit_conformance.check import Check
-from taskkit_conformance.patience import Patience
 from taskkit_conformance.profiles import PROFILES, Budget
 from taskkit_conformance.run import execute, replay
 from taskkit_conformance.verdicts import Verdict
@@ -239,23 +238,52 @@ def test_a_search_whose_thread_starts_late_does_not_hang(bench, monkeypatch):
     assert execute(check_of(holds), bench, BUDGET).verdict is Verdict.PASS
 
 
-def test_what_moves_does_not_hang(bench):
+def test_what_moves_does_not_hang(bench, monkeypatch):
     """However long it takes: a storm over a store that restarts, on a machine that is busy."""
-    budget = Budget(examples=1, seconds=0.01, shrinking=0.01)
-    limit = Patience(3 * 0.05)
+    look, moved, looks = threading.Event(), threading.Event(), []
+
+    class InStep(threading.Thread):
+        """Is looked at once for each move."""
+
+        def join(self, timeout=None):
+            look.set()
+            moved.wait(10)
+            if len(looks) < 20:
+                moved.clear()
+            super().join(0)
+
+    class Impatient:
+        """Is over at the second look since something moved."""
+
+        def __init__(self, _):
+            self.begin()
+
+        def begin(self):
+            self.seen = 0
+
+        def is_over(self):
+            self.seen += 1
+            return self.seen > 1 and len(looks) < 20
 
     def takes_long(case):
-        while not limit.is_over():
+        while len(looks) < 20:
+            look.wait(10)
+            look.clear()
             case.moved()
+            looks.append(1)
+            moved.set()
         case.met()
 
-    assert execute(check_of(takes_long), bench, budget, patience=0.03).verdict is Verdict.PASS
+    monkeypatch.setattr(run_module.threading, "Thread", InStep)
+    monkeypatch.setattr(run_module, "Patience", Impatient)
+    assert execute(check_of(takes_long), bench, replace(BUDGET, examples=1)).verdict is Verdict.PASS
 
 
 def test_a_check_looks_longer_until_its_premise_was_met(bench, monkeypatch):
     """Else a busy machine would make a property unexercised that a quick one proves."""
     passed = count()
     monkeypatch.setattr(search, "monotonic", lambda: float(next(passed)))
+    monkeypatch.setattr(search, "denied_seconds", lambda: 0.0)
     runs = []
 
     def seldom(case):
@@ -266,6 +294,15 @@ def test_a_check_looks_longer_until_its_premise_was_met(bench, monkeypatch):
     outcome = execute(check_of(seldom), bench, Budget(examples=30, seconds=2, shrinking=0))
     assert outcome.verdict is Verdict.PASS
     assert outcome.examples == 5
+
+
+def test_time_that_others_used_does_not_count(bench, monkeypatch):
+    passed = count()
+    monkeypatch.setattr(search, "monotonic", lambda: float(next(passed)))
+    denied = count()
+    monkeypatch.setattr(search, "denied_seconds", lambda: float(next(denied)))
+    outcome = execute(check_of(holds), bench, Budget(examples=30, seconds=2, shrinking=0))
+    assert outcome.examples == 30
 
 
 def test_patience_is_long_enough_for_a_busy_machine():

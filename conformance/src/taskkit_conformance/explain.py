@@ -100,8 +100,8 @@ def guarantees(reports: Sequence[Mapping[str, Any]] = ()) -> str:
 def _level_rows() -> Iterator[str]:
     yield "A backend that keeps all properties of a level may say so: they passed, or it has"
     yield "nothing that could break them (a capability that it does not declare, no connection that"
-    yield "could be cut). Where the suite had no means to look, the level is not proved. Queue needs"
-    yield "Store, and Leased needs Queue."
+    yield "could be cut). Where the suite had no means to look, the level is not proved. Queue"
+    yield "needs Store, and Leased needs Queue."
     yield ""
     yield "| level | properties |"
     yield "| --- | --- |"

@@ -9,12 +9,16 @@ was stopped, or a machine that slept, has used up nothing at all.
 from __future__ import annotations
 
 import time  # noqa: TID251 - for the time that a processor spent, which is no time of day
+from pathlib import Path
 from typing import Final
 
 from taskkit.clock import monotonic
 
 _GLANCE: Final = 0.25
 """Seconds after which the share is measured anew, and the most that counts between two looks."""
+
+_COUNTS: Final = Path("/proc/thread-self/schedstat")
+"""On Linux: nanoseconds on a processor, nanoseconds waiting for one, and how often it had one."""
 
 _PROBE: Final = 0.002
 """Seconds of a processor that a measurement uses."""
@@ -50,3 +54,14 @@ def share_of_a_processor() -> float:
     while (spent := time.thread_time() - used) < _PROBE:
         pass
     return min(1.0, spent / max(monotonic() - began, _PROBE))
+
+
+def denied_seconds() -> float:
+    """Return how long this thread has waited for a processor that others used, since it began.
+
+    Linux counts that, to the nanosecond; where nobody does, it is 0.
+    """
+    try:
+        return int(_COUNTS.read_bytes().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0

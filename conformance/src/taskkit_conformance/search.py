@@ -19,6 +19,7 @@ from hypothesis.errors import Flaky, HypothesisException
 
 from taskkit.clock import monotonic
 from taskkit_conformance.case import NotHere, Violated
+from taskkit_conformance.patience import denied_seconds
 
 if TYPE_CHECKING:
     from taskkit_conformance.bench import Bench
@@ -34,6 +35,14 @@ _LONGER: Final = 10
 
 _PROGRAM: Final = 200
 """Lines of a failing example that are kept."""
+
+
+def _given() -> float:
+    """Return seconds that go on only while the machine lets this thread do something.
+
+    So that a check finds on a busy machine what it finds on a quiet one, if later.
+    """
+    return monotonic() - denied_seconds()
 
 
 class _Enough(KeyboardInterrupt):
@@ -90,7 +99,7 @@ class Search:
 
     def run(self) -> Tally:
         """Search, and return what was seen."""
-        self._began = monotonic()
+        self._began = _given()
         self._touch()
         try:
             self._hypothesis()(self)
@@ -143,7 +152,7 @@ class Search:
         self.tally.touched += 1
 
     def _stop_in_time(self) -> None:
-        now = monotonic()
+        now = _given()
         if self._shrinking_since is not None:
             over = now > self._shrinking_since + self.budget.shrinking
         else:
@@ -156,7 +165,7 @@ class Search:
 
     def _failed(self, case: Case, error: Exception) -> None:
         if self._shrinking_since is None:
-            self._shrinking_since = monotonic()
+            self._shrinking_since = _given()
         lines = [str(entry) for entry in case.log[-_PROGRAM:]]
         self._latest = Found(_message(error), lines, dict(case.files))
         if self.check.lane in _REAL:
