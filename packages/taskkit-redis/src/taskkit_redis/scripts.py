@@ -1,7 +1,8 @@
-"""The scripts: a Lua file for each transition, with what it shares with others put before it.
+"""The scripts: a Lua file for each transition, with the modules that it shares with others.
 
-The first line of a file names what it uses (``-- uses base records``). Redis knows a script by the
-hash of its text and keeps it until it is restarted, so that only the hash is sent.
+The first line of a file names what it uses: ``base``, which is put before it, and modules, each
+built when it is first asked for (``records().load(…)``). Redis knows a script by the hash of its text and
+keeps it until it is restarted, so that only the hash is sent.
 """
 
 from __future__ import annotations
@@ -35,7 +36,12 @@ def script(name: str) -> Script:
     """Return the script of this name, with all that it uses."""
     main = _read(name)
     used = _USES.match(main)
-    parts = [*(_read(part) for part in (used[1].split() if used else ())), main]
+    base, *modules = used[1].split() if used else ()
+    parts = [_read(base)]
+    parts += [f"local {module} = lazy(function()\n{_read(module)}\nend)" for module in modules]
+    # As a function, too: what a function takes from the one around it, it finds at once, but among
+    # the locals of the main chunk Lua has to search.
+    parts.append(f"return (function()\n{main}\nend)()")
     text = _bare("\n".join(parts)).encode()
     return Script(name, text, sha1(text, usedforsecurity=False).hexdigest())
 

@@ -1,4 +1,4 @@
--- uses base records queue transitions putting
+-- uses base records lines queue transitions putting
 -- A schedule moves on, and its tasks are put, if it has not moved meanwhile.
 --
 -- Tasks of other partitions are left in the outbox, in the same step: they will be put.
@@ -19,6 +19,6 @@ local after = 7 + 2 * tonumber(ARGV[6])
 for place = 7, after - 1, 2 do
   call('HSET', P .. 'outbox', ARGV[place], ARGV[place + 1])
 end
-put_all(after, false, false)
+putting().put_all(after, false, false)
 tell()
 return 1

@@ -102,3 +102,47 @@ local function tell()
     call(ARGV[2], P .. 'done', table.concat(watched, '\n'))
   end
 end
+
+-- ---- records: see there
+
+local STATE, OPTIONS, DUE, CREATED, PRIORITY, EXPIRES = 1, 2, 3, 4, 5, 6
+local ATTEMPT, RETRIES, LOSSES, TTL = 7, 8, 9, 10
+-- Absent until the first claim has ended.
+local SETTLED, BEGAN, DONE, FAILURE, HISTORY = 11, 12, 13, 14, 15
+
+-- What stands in OPTIONS; false there: all as in DEFAULTS, and it never expires.
+local UNIQUE, SCOPE, LOCK, LOCK_LIMIT, ON_LOST, MAX_LOST, MAX_HISTORY = 1, 2, 3, 4, 5, 6, 7
+local DEFAULTS = { false, 'queued', false, 1, 'retry', 3, 10 }
+
+local REQUESTED = { 'cancelled', 'somebody asked to cancel the task', '' }
+
+-- Behind every text: it is in none.
+local END = '\255'
+
+-- A record begins with two bytes of array headers; then come the state and the options, so that
+-- both can be told without unpacking.
+local NO_OPTIONS = 0xc2
+
+local function state_of(raw)
+  return string.sub(raw, 4, 4)
+end
+
+local function is_plain(raw)
+  return string.byte(raw, 5) == NO_OPTIONS
+end
+
+local function key_of(id)
+  return P .. 't:' .. id
+end
+
+-- ---- modules
+
+-- A module is built when it is first asked for: most calls need few of them, and to build a function
+-- costs a tenth of a microsecond each time.
+local function lazy(build)
+  local built = nil
+  return function()
+    built = built or build()
+    return built
+  end
+end

@@ -1,4 +1,4 @@
--- uses base records queue transitions leaving
+-- uses base records lines queue transitions leaving
 -- Remove workers whose lease is over and who run nothing anywhere.
 --
 -- ARGV[3…]  ids
@@ -9,7 +9,7 @@ for place = 3, #ARGV do
   local worker = ARGV[place]
   local expires = call('HGET', P .. 'worker:' .. worker, 'expires')
   if expires and expires <= now and call('EXISTS', P .. 'run:' .. worker) == 0 then
-    strike(worker)
+    leaving().strike(worker)
     answer[#answer + 1] = worker
   end
 end

@@ -1,13 +1,13 @@
--- uses base records queue transitions
+-- uses base records lines queue transitions
 -- Unclaimed: cancelled. Running: to be cancelled.
 --
 -- ARGV[3…]  id and length of its group's name, of each
 -- Answers for each D (done), Q (requested), R (refused) or U (unknown).
 
 local answers = {}
-sweep(1000)
+transitions().sweep(1000)
 for place = 3, #ARGV, 2 do
-  local task = load(ARGV[place], tonumber(ARGV[place + 1]))
+  local task = records().load(ARGV[place], tonumber(ARGV[place + 1]))
   local answer = 'R'
   if not task then
     answer = 'U'
@@ -17,8 +17,8 @@ for place = 3, #ARGV, 2 do
     call('HSET', P .. 'running', task.id, marked)
     answer = 'Q'
   elseif task.head[STATE] == 'q' then
-    dequeue(task)
-    finish(task, 'c', REQUESTED)
+    queue().dequeue(task)
+    transitions().finish(task, 'c', REQUESTED)
     answer = 'D'
   end
   answers[#answers + 1] = answer

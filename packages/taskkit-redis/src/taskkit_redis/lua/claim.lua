@@ -1,4 +1,4 @@
--- uses base records queue transitions
+-- uses base records lines queue transitions
 -- Queued: running.
 --
 -- ARGV[3]  worker
@@ -30,11 +30,11 @@ for place = 5 + 2 * count, #ARGV do
   shut[ARGV[place]] = true
 end
 
-if sweep(500) then
+if call('EXISTS', P .. 'x') == 1 and transitions().sweep(500) then
   return { now, 1, 1, '' }
 end
-if native then
-  trim(20)
+if native and call('ZRANGEBYSCORE', P .. 'old', '-inf', instant, 'LIMIT', 0, 1)[1] then
+  transitions().trim(20)
 end
 
 local limits = {}
@@ -74,7 +74,7 @@ local function permits(group, want)
   end
   local paused = pauses['*']
   local owner = nil
-  for _, name in ipairs(lineage(group)) do
+  for _, name in ipairs(lines().lineage(group)) do
     if shut[name] then
       return false
     end
@@ -149,10 +149,10 @@ local function promote(want)
       end
       if #due > 0 then
         call('ZREMRANGEBYRANK', key, 0, #due - 1)
-        enter_ready(group, members)
+        lines().enter_ready(group, members)
       end
       examined = examined + #due + 1
-      settle_alarm(group)
+      lines().settle_alarm(group)
       if #due == 0 then
         -- The score of an instant that a number cannot hold exactly: it is not due yet.
         call('ZADD', P .. 'z:' .. want, string.format('%.0f', instant + 1), group)
@@ -168,11 +168,16 @@ local claims, runs, mine, busy = {}, {}, {}, {}
 local served = {}
 local token = math.max(tonumber(call('GET', P .. 'token') or '0'), clock[1] * 1000000 + clock[2])
 
+-- What is known of a task while it runs; see records.
+local function run_entry(token, glen, due)
+  return token .. now .. '-' .. glen .. due .. worker
+end
+
 local function give(group, id, raw, due)
   token = token + 1
   local number = string.format('%016.0f', token)
   local glen = string.format('%03d', #group)
-  runs[#runs + 1], runs[#runs + 2] = id, run_entry(number, glen, due, worker)
+  runs[#runs + 1], runs[#runs + 2] = id, run_entry(number, glen, due)
   mine[#mine + 1], mine[#mine + 2] = number, id
   claims[#claims + 1], claims[#claims + 2], claims[#claims + 3] = id, raw, number
   busy[group] = (busy[group] or 0) + 1
@@ -189,7 +194,7 @@ local function locked(group, task, due)
     call('HINCRBY', P .. 'l:' .. group, lock, 1)
     return false
   end
-  local place = parking(task.options, task.head[PRIORITY], due, task.tail)
+  local place = queue().parking(task.options, task.head[PRIORITY], due, task.tail)
   call('ZADD', P .. 'k:' .. group, 0, place)
   return true
 end
@@ -198,26 +203,26 @@ local function consider(group, member, raw)
   local due, tail = string.sub(member, 4, 21), string.sub(member, 22)
   if due > now then
     -- The clock was set back: it waits again.
-    enter_waiting(group, { 0, due .. string.sub(member, 1, 3) .. tail })
+    lines().enter_waiting(group, { 0, due .. string.sub(member, 1, 3) .. tail })
     return 0
   end
   local id = group .. '_' .. tail
   if not raw then
     -- Evicted, or removed by hand: there is nothing to run.
     call('ZREM', P .. 'ids', id)
-    count_group(group, -1)
+    records().count_group(group, -1)
     return 0
   end
   if not is_plain(raw) then
-    local task = task_of(id, #group, raw)
+    local task = records().task_of(id, #group, raw)
     if locked(group, task, due) then
       return 0
     end
     if task.head[EXPIRES] ~= '' then
-      call('ZREM', P .. 'x', expiry(task))
+      call('ZREM', P .. 'x', queue().expiry(task))
     end
     if task.options[SCOPE] == 'queued' then
-      free_key(task)
+      queue().free_key(task)
     end
   end
   give(group, id, raw, due)
@@ -312,7 +317,7 @@ local function serve(want, most)
         end
       end
       if empty then
-        settle_ring(group.name)
+        lines().settle_ring(group.name)
       end
     end
   end
@@ -325,10 +330,10 @@ local function look_ahead(want)
   for name, until_then in pairs(pauses) do
     if until_then ~= '' then
       local under = name == '*'
-      for _, above in ipairs(lineage(want)) do
+      for _, above in ipairs(lines().lineage(want)) do
         under = under or above == name
       end
-      for _, above in ipairs(lineage(name)) do
+      for _, above in ipairs(lines().lineage(name)) do
         under = under or above == want
       end
       if under then

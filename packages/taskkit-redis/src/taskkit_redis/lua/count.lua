@@ -1,4 +1,4 @@
--- uses base records queue transitions
+-- uses base records lines queue transitions
 -- ARGV[3]  1: all groups; else those that follow
 -- Answers, for each group and state that has any: group, state, how many, the smallest due.
 --
@@ -71,7 +71,7 @@ end
 local running = {}
 local entries = call('HGETALL', P .. 'running')
 for place = 1, #entries, 2 do
-  local run = read_run(entries[place + 1])
+  local run = records().read_run(entries[place + 1])
   local group = string.sub(entries[place], 1, run.glen)
   local sum = running[group] or { 0 }
   running[group] = sum
@@ -86,13 +86,13 @@ local function count_finished(group)
     local first = call('ZRANGE', key, 0, 0)[1]
     if first then
       local raw = call('GET', key_of(group .. '_' .. first))
-      local task = raw and task_of(group .. '_' .. first, #group, raw)
+      local task = raw and records().task_of(group .. '_' .. first, #group, raw)
       say(group, name, call('ZCARD', key), task and task.head[DUE] or now)
     end
   end
 end
 
-if native and trim(1000) == 1000 then
+if native and transitions().trim(1000) == 1000 then
   return false
 end
 local groups = {}

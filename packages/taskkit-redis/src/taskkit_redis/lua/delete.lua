@@ -1,4 +1,4 @@
--- uses base records queue transitions
+-- uses base records lines queue transitions
 -- Any state: absent.
 --
 -- ARGV[3…]  id and length of its group's name, of each
@@ -6,9 +6,9 @@
 
 local answers = {}
 for place = 3, #ARGV, 2 do
-  local task = load(ARGV[place], tonumber(ARGV[place + 1]))
+  local task = records().load(ARGV[place], tonumber(ARGV[place + 1]))
   if task then
-    remove(task)
+    transitions().remove(task)
     call('ZREM', P .. 'gone', task.id)
   end
   answers[#answers + 1] = task and 'D' or 'U'

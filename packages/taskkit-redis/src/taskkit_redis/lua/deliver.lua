@@ -1,4 +1,4 @@
--- uses base records queue transitions putting
+-- uses base records lines queue transitions putting
 -- The tasks of a letter are put, once, however often it is delivered.
 --
 -- ARGV[3]  the letter's address: schedule, version, this partition
@@ -7,7 +7,7 @@
 -- By the server's clock; a letter that is a day old has long been taken out of its outbox.
 call('ZREMRANGEBYSCORE', P .. 'delivered', '-inf', clock[1] - 86400)
 if call('ZADD', P .. 'delivered', 'NX', clock[1], ARGV[3]) == 1 then
-  put_all(4, false, false)
+  putting().put_all(4, false, false)
   tell()
 end
 return 1

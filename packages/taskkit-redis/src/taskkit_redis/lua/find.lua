@@ -1,4 +1,4 @@
--- uses base records
+-- uses base
 -- ARGV[3]  from where on, as ZRANGEBYLEX takes it
 -- ARGV[4]  up to where
 -- ARGV[5]  how many ids to look at

@@ -1,4 +1,4 @@
--- uses base records queue transitions
+-- uses base records lines queue transitions
 -- A worker is alive: its lease is renewed, and both sides say what they know.
 --
 -- ARGV[3]  id
@@ -36,13 +36,13 @@ end
 -- Tokens instead of instants tell what came before the previous heartbeat: a clock that is set back
 -- cannot confuse them.
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'run:' .. worker, '-inf', known[2])) do
-  local run = read_run(call('HGET', P .. 'running', id))
+  local run = records().read_run(call('HGET', P .. 'running', id))
   if tokens[id] ~= run.token then
-    local task = load(id, run.glen)
+    local task = records().load(id, run.glen)
     if task then
-      release(task, '')
+      transitions().release(task, '')
     else
-      forget(id, run)
+      transitions().forget(id, run)
     end
   end
 end
@@ -50,14 +50,14 @@ end
 local entries = read_all('HMGET', P .. 'running', ids)
 local cancelled, void = {}, {}
 for place, id in ipairs(ids) do
-  local run = entries[place] and read_run(entries[place])
+  local run = entries[place] and records().read_run(entries[place])
   if run and run.token == tokens[id] and run.worker == worker then
     if run.cancelling then
       cancelled[#cancelled + 1] = id
     end
   else
     local raw = call('GET', key_of(id))
-    local settled = raw and task_of(id, 0, raw).head[SETTLED] or ''
+    local settled = raw and records().task_of(id, 0, raw).head[SETTLED] or ''
     -- What it has settled itself meanwhile was not taken from it.
     if string.sub(settled, 1, 16) ~= tokens[id] or #settled == 16 then
       void[#void + 1] = id
@@ -67,7 +67,7 @@ end
 
 for place = upto + 1, #ARGV, 2 do
   local entry = call('HGET', P .. 'running', ARGV[place])
-  if entry and read_run(entry).worker == worker then
+  if entry and records().read_run(entry).worker == worker then
     call('HSET', P .. 'progress', ARGV[place], ARGV[place + 1])
   end
 end

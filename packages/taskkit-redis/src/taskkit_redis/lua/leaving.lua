@@ -4,14 +4,14 @@
 local function take_back(worker, most, lost)
   local ids = call('ZRANGE', P .. 'run:' .. worker, 0, most - 1)
   for _, id in ipairs(ids) do
-    local run = read_run(call('HGET', P .. 'running', id))
-    local task = load(id, run.glen)
+    local run = records().read_run(call('HGET', P .. 'running', id))
+    local task = records().load(id, run.glen)
     if not task then
-      forget(id, run)
+      transitions().forget(id, run)
     elseif lost then
-      lose(task)
+      transitions().lose(task)
     else
-      release(task, '')
+      transitions().release(task, '')
     end
   end
   return #ids
@@ -23,3 +23,8 @@ local function strike(worker)
   call('SREM', P .. 'runners', worker)
   return call('ZREM', P .. 'workers', worker) == 1
 end
+
+return {
+  take_back = take_back,
+  strike = strike,
+}

@@ -1,4 +1,4 @@
--- uses base records queue transitions
+-- uses base records lines queue transitions
 -- Finished: absent.
 --
 -- ARGV[3]  at most so many
@@ -15,9 +15,9 @@ local DAY = 86400000000
 local most = math.min(tonumber(ARGV[3]), SPAN_OF_ONE)
 
 if ARGV[4] == '1' then
-  local left = sweep(SPAN_OF_ONE)
+  local left = transitions().sweep(SPAN_OF_ONE)
   call('ZREMRANGEBYSCORE', P .. 'gone', '-inf', clock[1] * 1000000 + clock[2] - DAY)
-  local removed = trim(most)
+  local removed = transitions().trim(most)
   tell()
   return { removed, (left or removed == SPAN_OF_ONE) and 'more' or '' }
 end
@@ -31,9 +31,9 @@ for _, member in ipairs(found) do
   end
   local state, glen = string.sub(member, 1, 1), tonumber(string.sub(member, 2, 4))
   if string.find(ARGV[5], state, 1, true) then
-    local task = load(string.sub(member, 5), glen)
+    local task = records().load(string.sub(member, 5), glen)
     if task and task.head[STATE] == state and (ARGV[6] == '' or task.head[DONE] <= ARGV[6]) then
-      remove(task)
+      transitions().remove(task)
       removed = removed + 1
     end
   end

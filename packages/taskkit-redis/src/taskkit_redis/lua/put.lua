@@ -1,4 +1,4 @@
--- uses base records queue transitions putting
+-- uses base records lines queue transitions putting
 -- Absent: waiting or queued. All of them or none.
 --
 -- ARGV[3]  1: no group may hold more than its max_queue_size
@@ -6,6 +6,6 @@
 -- then the tasks (see putting)
 -- Answers for each 0 (put), 1 (known) or the id that holds its key; or FULL, group, size.
 
-local answers = put_all(5, ARGV[3] == '1', ARGV[4] == '1')
+local answers = putting().put_all(5, ARGV[3] == '1', ARGV[4] == '1')
 tell()
 return answers

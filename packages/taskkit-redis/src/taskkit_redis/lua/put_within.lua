@@ -1,9 +1,9 @@
--- uses base records queue transitions putting
+-- uses base records lines queue transitions putting
 -- Absent: waiting or queued, as one command of a caller's MULTI.
 --
 -- The same as put, but a group that is full is an error: the caller has no answer to look at.
 
-local answers = put_all(5, true, false)
+local answers = putting().put_all(5, true, false)
 if answers[1] == 'FULL' then
   return redis.error_reply('QUEUEFULL group ' .. answers[2] .. ' may hold ' .. answers[3]
     .. ' unclaimed tasks')

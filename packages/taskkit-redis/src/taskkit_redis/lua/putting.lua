@@ -53,7 +53,7 @@ local function too_full(grown)
   for group, by in pairs(grown) do
     local limits = call('HGET', P .. 'limits', group)
     local most = limits and tonumber(string.match(limits, '([^|]*)$'))
-    if most and unclaimed(group) + by > most then
+    if most and queue().unclaimed(group) + by > most then
       return group, most
     end
   end
@@ -93,17 +93,17 @@ local function write(first, answers, options)
   many('ZADD', P .. 'ids', ids)
   many('ZADD', P .. 'x', expiring)
   for group, members in pairs(ready) do
-    enter_ready(group, members)
+    lines().enter_ready(group, members)
   end
   for group, members in pairs(waiting) do
-    enter_waiting(group, members)
+    lines().enter_waiting(group, members)
   end
 end
 
 local function put_all(first, bounded, only_looks)
-  sweep(100)
-  if native then
-    trim(10)
+  -- What has expired takes no room and holds no key.
+  if call('EXISTS', P .. 'x') == 1 then
+    transitions().sweep(100)
   end
   local answers, options, grown = judge(first)
   if bounded then
@@ -115,8 +115,18 @@ local function put_all(first, bounded, only_looks)
   if not only_looks then
     write(first, answers, options)
     for group, by in pairs(grown) do
-      count_group(group, by)
+      records().count_group(group, by)
     end
   end
   return answers
 end
+
+return {
+  group_at = group_at,
+  tail_at = tail_at,
+  judge = judge,
+  too_full = too_full,
+  lines_of = lines_of,
+  write = write,
+  put_all = put_all,
+}

@@ -1,4 +1,4 @@
--- uses base records queue transitions leaving
+-- uses base records lines queue transitions leaving
 -- The tasks of workers that are dead or unknown go back to the queue.
 --
 -- ARGV[3]  at most so many
@@ -16,19 +16,19 @@ end
 local taken, left, removed, candidates = 0, {}, {}, {}
 for _, worker in ipairs(dead) do
   if taken < most then
-    taken = taken + take_back(worker, most - taken, true)
+    taken = taken + leaving().take_back(worker, most - taken, true)
   end
   local info = call('HGET', P .. 'worker:' .. worker, 'info')
   if call('EXISTS', P .. 'run:' .. worker) == 1 then
     left[#left + 1] = worker
   elseif alone then
-    if strike(worker) then
+    if leaving().strike(worker) then
       removed[#removed + 1] = worker
     end
   elseif info and info ~= '' then
     candidates[#candidates + 1] = worker
   else
-    strike(worker)
+    leaving().strike(worker)
   end
 end
 tell()

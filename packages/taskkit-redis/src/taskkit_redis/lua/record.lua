@@ -1,4 +1,4 @@
--- uses base records queue transitions
+-- uses base records lines queue transitions
 -- Absent: succeeded or failed, for a task that was run in place.
 --
 -- ARGV[3…10]  the task, as in putting
@@ -22,18 +22,18 @@ local task = {
   rest = ARGV[10],
   run = { began = ARGV[11], worker = '' },
 }
-task.head = lengthen({
+task.head = records().lengthen({
   'q', options, resolve(ARGV[5]), now, ARGV[6], resolve(ARGV[7]), 0, 0, 0, tonumber(ARGV[8]),
 })
 local failure = ARGV[13] ~= '' and cmsgpack.unpack(ARGV[13]) or false
-note(task, ARGV[12], failure)
+records().note(task, ARGV[12], failure)
 task.head[BEGAN] = ARGV[11]
 call('ZADD', P .. 'ids', 0, id)
-count_group(task.group, 1)
+records().count_group(task.group, 1)
 if ARGV[12] == 'succeed' then
-  finish(task, 's', false, ARGV[14])
+  transitions().finish(task, 's', false, ARGV[14])
 else
-  finish(task, 'f', failure)
+  transitions().finish(task, 'f', failure)
 end
 tell()
 return 1

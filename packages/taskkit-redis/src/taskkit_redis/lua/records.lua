@@ -4,36 +4,7 @@
 -- clients understand (name, data, labels …); and, once it has succeeded, the result. A task that
 -- runs has an entry in the hash "running" beside it, so that a claim need not rewrite its record.
 
-local STATE, OPTIONS, DUE, CREATED, PRIORITY, EXPIRES = 1, 2, 3, 4, 5, 6
-local ATTEMPT, RETRIES, LOSSES, TTL = 7, 8, 9, 10
--- Absent until the first claim has ended.
-local SETTLED, BEGAN, DONE, FAILURE, HISTORY = 11, 12, 13, 14, 15
-
--- What stands in OPTIONS; false there: all as in DEFAULTS, and it never expires.
-local UNIQUE, SCOPE, LOCK, LOCK_LIMIT, ON_LOST, MAX_LOST, MAX_HISTORY = 1, 2, 3, 4, 5, 6, 7
-local DEFAULTS = { false, 'queued', false, 1, 'retry', 3, 10 }
-
--- A record begins with two bytes of array headers; then come the state and the options, so that
--- both can be told without unpacking.
-local NO_OPTIONS = 0xc2
-
-local function state_of(raw)
-  return string.sub(raw, 4, 4)
-end
-
-local function is_plain(raw)
-  return string.byte(raw, 5) == NO_OPTIONS
-end
-
-local function key_of(id)
-  return P .. 't:' .. id
-end
-
 -- ---- the entry of a running task
-
-local function run_entry(token, glen, due, worker)
-  return token .. now .. '-' .. glen .. due .. worker
-end
 
 local function read_run(entry)
   return {
@@ -98,3 +69,48 @@ local function lengthen(head)
   end
   return head
 end
+
+-- ---- what else is known of it
+
+local function count_group(group, by)
+  if call('HINCRBY', P .. 'groups', group, by) <= 0 then
+    call('HDEL', P .. 'groups', group)
+  end
+end
+
+local function mark_old(task)
+  return task.head[STATE] .. string.format('%03d', task.glen) .. task.id
+end
+
+local function limited(group)
+  local limits = call('HGET', P .. 'limits', group)
+  return limits and string.sub(limits, 1, 1) ~= '|'
+end
+
+-- Write an ended attempt into the history.
+local function note(task, outcome, failure)
+  local head, run = task.head, task.run or task.was
+  lengthen(head)
+  head[ATTEMPT] = head[ATTEMPT] + 1
+  local most = task.options[MAX_HISTORY]
+  local history = head[HISTORY]
+  if most == 0 then
+    return
+  end
+  history[#history + 1] = { head[ATTEMPT], run.began, now, run.worker, outcome, failure or false }
+  while #history > most do
+    table.remove(history, 1)
+  end
+end
+
+return {
+  read_run = read_run,
+  task_of = task_of,
+  load = load,
+  save = save,
+  lengthen = lengthen,
+  count_group = count_group,
+  mark_old = mark_old,
+  limited = limited,
+  note = note,
+}

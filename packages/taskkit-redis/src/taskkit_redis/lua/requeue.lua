@@ -1,4 +1,4 @@
--- uses base records queue transitions
+-- uses base records lines queue transitions
 -- Failed, lost or cancelled: waiting or queued.
 --
 -- ARGV[3]   due
@@ -6,23 +6,23 @@
 -- Answers for each D (done), R (refused) or U (unknown).
 
 local answers, due = {}, resolve(ARGV[3])
-sweep(1000)
+transitions().sweep(1000)
 for place = 4, #ARGV, 2 do
-  local task = load(ARGV[place], tonumber(ARGV[place + 1]))
+  local task = records().load(ARGV[place], tonumber(ARGV[place + 1]))
   local answer = 'R'
   if not task then
     answer = 'U'
   else
     local head = task.head
     local state = head[STATE]
-    if (state == 'f' or state == 'l' or state == 'c') and not holder(task) then
+    if (state == 'f' or state == 'l' or state == 'c') and not queue().holder(task) then
       call('ZREM', P .. 'f:' .. state .. task.group, task.tail)
-      call('ZREM', P .. 'old', mark_old(task))
+      call('ZREM', P .. 'old', records().mark_old(task))
       head[STATE], head[DUE], head[EXPIRES] = 'q', due, ''
       head[RETRIES], head[LOSSES], head[DONE], head[FAILURE] = 0, 0, '', false
-      hold_key(task)
-      save(task)
-      enqueue(task)
+      queue().hold_key(task)
+      records().save(task)
+      lines().enqueue(task)
       answer = 'D'
     end
   end

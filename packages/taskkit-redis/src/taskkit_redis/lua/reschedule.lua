@@ -1,4 +1,4 @@
--- uses base records queue transitions
+-- uses base records lines queue transitions
 -- Unclaimed: unclaimed, with another due.
 --
 -- ARGV[3]   due
@@ -6,20 +6,20 @@
 -- Answers for each D (done), R (refused) or U (unknown).
 
 local answers, due = {}, resolve(ARGV[3])
-sweep(1000)
+transitions().sweep(1000)
 for place = 4, #ARGV, 2 do
-  local task = load(ARGV[place], tonumber(ARGV[place + 1]))
+  local task = records().load(ARGV[place], tonumber(ARGV[place + 1]))
   local answer = 'R'
   if not task then
     answer = 'U'
   elseif task.head[STATE] == 'q' and not task.run then
-    dequeue(task)
+    queue().dequeue(task)
     task.head[DUE] = due
-    save(task)
+    records().save(task)
     if task.head[EXPIRES] ~= '' then
-      call('ZADD', P .. 'x', 0, expiry(task))
+      call('ZADD', P .. 'x', 0, queue().expiry(task))
     end
-    enqueue(task)
+    lines().enqueue(task)
     answer = 'D'
   end
   answers[#answers + 1] = answer

@@ -1,4 +1,4 @@
--- uses base records queue transitions leaving
+-- uses base records lines queue transitions leaving
 -- A worker ends.
 --
 -- ARGV[3]  id
@@ -7,8 +7,8 @@
 
 local left = call('ZCARD', P .. 'run:' .. ARGV[3])
 if left > 0 then
-  take_back(ARGV[3], left, ARGV[4] == '1')
+  leaving().take_back(ARGV[3], left, ARGV[4] == '1')
 end
-strike(ARGV[3])
+leaving().strike(ARGV[3])
 tell()
 return left

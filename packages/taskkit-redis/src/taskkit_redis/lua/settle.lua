@@ -1,4 +1,4 @@
--- uses base records queue transitions
+-- uses base records lines queue transitions
 -- Running: whatever follows.
 --
 -- then of each settlement: id, length of its group's name, token, outcome, due (empty: unchanged),
@@ -20,18 +20,18 @@ local raws = read_all('MGET', nil, keys)
 local ran, left, done, old, idle = {}, {}, {}, {}, {}
 
 local function succeed_plainly(task, result)
-  local head, run, group = lengthen(task.head), task.run, task.group
+  local head, run, group = records().lengthen(task.head), task.run, task.group
   head[SETTLED], head[BEGAN] = run.token .. 'succeed', run.began
-  note(task, 'succeed')
+  records().note(task, 'succeed')
   head[STATE], head[DONE] = 's', now
-  save(task, result)
+  records().save(task, result)
   ran[#ran + 1] = task.id
   local lefts, dones = left[run.worker] or {}, done[group] or {}
   left[run.worker], done[group] = lefts, dones
   lefts[#lefts + 1] = task.id
   dones[#dones + 1], dones[#dones + 2] = head[DUE], task.tail
   old[#old + 1] = string.format('%.0f', instant + head[TTL])
-  old[#old + 1] = mark_old(task)
+  old[#old + 1] = records().mark_old(task)
   idle[group] = (idle[group] or 0) + 1
   over(task.id)
 end
@@ -52,7 +52,7 @@ local function write_together()
     if call('HINCRBY', P .. 'busy', group, -by) <= 0 then
       call('HDEL', P .. 'busy', group)
     end
-    if limited(group) then
+    if records().limited(group) then
       wake(group)
     end
   end
@@ -62,29 +62,29 @@ end
 
 local function discard(task)
   call('ZADD', P .. 'gone', task.run.token, task.id)
-  remove(task)
+  transitions().remove(task)
 end
 
 local function retry(task, due, failure)
-  stop_running(task)
-  note(task, 'retry', failure)
+  transitions().stop_running(task)
+  records().note(task, 'retry', failure)
   task.head[RETRIES] = task.head[RETRIES] + 1
   if due ~= '' then
     task.head[DUE] = due
   end
-  go_back(task)
+  transitions().go_back(task)
 end
 
 local function finally(task, outcome, failure, result)
   local cancelled = task.run.cancelling or outcome == 'cancel'
-  stop_running(task)
-  note(task, outcome, outcome ~= 'succeed' and failure or false)
+  transitions().stop_running(task)
+  records().note(task, outcome, outcome ~= 'succeed' and failure or false)
   if cancelled then
-    finish(task, 'c', REQUESTED)
+    transitions().finish(task, 'c', REQUESTED)
   elseif outcome == 'succeed' then
-    finish(task, 's', false, result)
+    transitions().finish(task, 's', false, result)
   else
-    finish(task, 'f', failure)
+    transitions().finish(task, 'f', failure)
   end
 end
 
@@ -97,9 +97,9 @@ local function apply(task, outcome, due, packed, result)
   if outcome == 'discard' then
     discard(task)
   elseif outcome == 'release' then
-    release(task, due)
+    transitions().release(task, due)
   elseif outcome == 'lose' then
-    lose(task)
+    transitions().lose(task)
   elseif outcome == 'retry' then
     retry(task, due, failure)
   else
@@ -126,7 +126,7 @@ for index, id in ipairs(ids) do
   local task = met[id]
   if task == nil then
     local raw, entry = raws[index], entries[index]
-    task = raw and task_of(id, tonumber(ARGV[place + 1]), raw, entry and read_run(entry))
+    task = raw and records().task_of(id, tonumber(ARGV[place + 1]), raw, entry and records().read_run(entry))
     met[id] = task or false
   end
   if task and task.run and task.run.token == token then

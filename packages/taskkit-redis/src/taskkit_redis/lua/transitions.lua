@@ -10,24 +10,7 @@
 --   groups          group to how many tasks it has in the store
 --   ids             all ids
 
-local REQUESTED = { 'cancelled', 'somebody asked to cancel the task', '' }
-
-local function count_group(group, by)
-  if call('HINCRBY', P .. 'groups', group, by) <= 0 then
-    call('HDEL', P .. 'groups', group)
-  end
-end
-
-local function mark_old(task)
-  return task.head[STATE] .. string.format('%03d', task.glen) .. task.id
-end
-
 -- ---- what a claim leaves behind
-
-local function limited(group)
-  local limits = call('HGET', P .. 'limits', group)
-  return limits and string.sub(limits, 1, 1) ~= '|'
-end
 
 -- Take a running task off its worker; its place and its lock are free.
 local function stop_running(task)
@@ -38,41 +21,25 @@ local function stop_running(task)
   if call('HINCRBY', P .. 'busy', task.group, -1) <= 0 then
     call('HDEL', P .. 'busy', task.group)
   end
-  unlock(task)
-  if limited(task.group) then
+  queue().unlock(task)
+  if records().limited(task.group) then
     wake(task.group)
   end
-  local head = lengthen(task.head)
+  local head = records().lengthen(task.head)
   head[SETTLED] = run.token .. (task.outcome or '')
   head[BEGAN] = run.began
   task.was, task.run = run, nil
 end
 
--- Write an ended attempt into the history.
-local function note(task, outcome, failure)
-  local head, run = task.head, task.run or task.was
-  lengthen(head)
-  head[ATTEMPT] = head[ATTEMPT] + 1
-  local most = task.options[MAX_HISTORY]
-  local history = head[HISTORY]
-  if most == 0 then
-    return
-  end
-  history[#history + 1] = { head[ATTEMPT], run.began, now, run.worker, outcome, failure or false }
-  while #history > most do
-    table.remove(history, 1)
-  end
-end
-
 -- ---- where it goes
 
 local function finish(task, state, failure, result)
-  local head = lengthen(task.head)
-  free_key(task)
+  local head = records().lengthen(task.head)
+  queue().free_key(task)
   head[STATE], head[DONE], head[FAILURE] = state, now, failure or false
-  save(task, result)
+  records().save(task, result)
   call('ZADD', P .. 'f:' .. state .. task.group, head[DUE], task.tail)
-  call('ZADD', P .. 'old', string.format('%.0f', instant + head[TTL]), mark_old(task))
+  call('ZADD', P .. 'old', string.format('%.0f', instant + head[TTL]), records().mark_old(task))
   over(task.id)
 end
 
@@ -83,16 +50,16 @@ local function go_back(task)
   if run.cancelling then
     return finish(task, 'c', REQUESTED)
   end
-  local other = holder(task)
+  local other = queue().holder(task)
   if other then
     return finish(task, 'c', { 'superseded', other, '' })
   end
-  hold_key(task)
-  save(task)
+  queue().hold_key(task)
+  records().save(task)
   if task.head[EXPIRES] ~= '' then
-    call('ZADD', P .. 'x', 0, expiry(task))
+    call('ZADD', P .. 'x', 0, queue().expiry(task))
   end
-  enqueue(task)
+  lines().enqueue(task)
 end
 
 -- As if it had not been claimed.
@@ -109,7 +76,7 @@ local function lose(task)
   local run = task.run
   local died = { 'worker died', 'worker ' .. run.worker .. ' died, or its lease ran out', '' }
   stop_running(task)
-  note(task, 'lost', died)
+  records().note(task, 'lost', died)
   local head, options = task.head, task.options
   head[LOSSES] = head[LOSSES] + 1
   if not run.cancelling then
@@ -127,20 +94,20 @@ local function remove(task)
   local state = task.head[STATE]
   if task.run then
     stop_running(task)
-    free_key(task)
+    queue().free_key(task)
   elseif task.broken then
     -- Nobody knows where it lies; claims and purges drop what has no record.
     call('ZREM', P .. 'ids', task.id)
   elseif state == 'q' then
-    dequeue(task)
-    free_key(task)
+    queue().dequeue(task)
+    queue().free_key(task)
   else
     call('ZREM', P .. 'f:' .. state .. task.group, task.tail)
-    call('ZREM', P .. 'old', mark_old(task))
+    call('ZREM', P .. 'old', records().mark_old(task))
   end
   call('DEL', key_of(task.id))
   call('ZREM', P .. 'ids', task.id)
-  count_group(task.group, -1)
+  records().count_group(task.group, -1)
   over(task.id)
 end
 
@@ -159,9 +126,9 @@ local function sweep(most)
   local found = call('ZRANGEBYLEX', P .. 'x', '-', '(' .. now .. END, 'LIMIT', 0, most)
   for _, member in ipairs(found) do
     local glen = tonumber(string.sub(member, 19, 21))
-    local task = load(string.sub(member, 22), glen)
+    local task = records().load(string.sub(member, 22), glen)
     if task and task.head[STATE] == 'q' and not task.run then
-      dequeue(task)
+      queue().dequeue(task)
       finish(task, 'c', { 'expired', 'not claimed before it expired', '' })
     end
     call('ZREM', P .. 'x', member)
@@ -186,7 +153,19 @@ local function trim(most)
       call('ZREM', P .. 'ids', id)
       over(id)
     end
-    count_group(group, -1)
+    records().count_group(group, -1)
   end
   return #found
 end
+
+return {
+  stop_running = stop_running,
+  finish = finish,
+  go_back = go_back,
+  release = release,
+  lose = lose,
+  remove = remove,
+  forget = forget,
+  sweep = sweep,
+  trim = trim,
+}

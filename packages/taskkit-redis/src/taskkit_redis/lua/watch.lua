@@ -1,4 +1,4 @@
--- uses base records
+-- uses base
 -- Ask to be told when a task is over; answers 1 if it is already, or is gone.
 --
 -- ARGV[3]  id
