@@ -13,6 +13,7 @@ from django.utils.timezone import get_default_timezone
 
 from taskkit import Kit
 from taskkit.errors import InvalidSetting
+from taskkit_django.recurring import declared
 from taskkit_django.settings import NAME, Settings, read_settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ def worker_kit() -> Kit:
     module = read_settings().autodiscover
     if module is not None:
         autodiscover_modules(module)
+    entries = declared()
+    if entries:
+        found.schedule_entries = {**(found.schedule_entries or {}), **entries}
     return found
 
 

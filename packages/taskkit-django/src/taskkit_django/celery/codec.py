@@ -61,7 +61,7 @@ def loads(plain: Any) -> Any:
         )
     try:
         return load(plain)
-    except (KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError) as error:
         raise InvalidData(f"expected a {kind}, found {str(plain)[:200]}: {error}") from error
 
 

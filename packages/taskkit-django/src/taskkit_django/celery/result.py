@@ -35,7 +35,7 @@ class AsyncResult(Generic[T]):
 
     def __init__(self, id: UUID | str) -> None:  # noqa: A002 - Celery's name, used by keyword
         text = id if isinstance(id, str) else id.hex
-        whole = len(text) > 36
+        whole = text[-33:-32] == "_"  # a group stands before it
         self.id = UUID(text[-32:] if whole else text)
         """The task's id without its group."""
         self._task_id = text if whole else None

@@ -191,7 +191,7 @@ class SharedTask(Generic[P, R]):
         identity = UUID(int=new_uuid7())
         run: Callable[..., Any] = self.run
         if iscoroutinefunction(self.function):
-            run = async_to_sync(run)
+            run = async_to_sync(self._run_async)
         try:
             return EagerResult(identity, run(*loads(stored[0]), **loads(stored[1])))
         except Exception as error:
@@ -279,6 +279,9 @@ class SharedTask(Generic[P, R]):
         elif group != task.group:
             said["id"] = f"{group}_{task.id[-32:]}"
         return replace(task, **said)
+
+    async def _run_async(self, *args: Any, **kwargs: Any) -> Any:
+        return await self.run(*args, **kwargs)
 
     def _call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         return self._kept(self.run(*args, **kwargs))

@@ -3,16 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Protocol, overload
 
 from taskkit.errors import InvalidTask
-from taskkit.registry import TaskOptions
-from taskkit_django.tasks.handler import PREFIX
+from taskkit.registry import RetryRule, TaskOptions
+from taskkit.registry.options import Duration, ErrorTypes, Isolation, KeyBy
+from taskkit.task import (
+    DEFAULT_MAX_HISTORY,
+    DEFAULT_MAX_LOST,
+    DEFAULT_TTL,
+    Label,
+    OnLost,
+    UniqueScope,
+)
+from taskkit_django.tasks.handler import PREFIX, callee
 
 if TYPE_CHECKING:
+    from taskkit_django.tasks.native import TaskkitTask
     from taskkit_django.tasks.surface import Surface
 
 
+class Decorator(Protocol):
+    """What ``task(...)`` with options returns: makes a task of a function."""
+
+    def __call__(self, function: Callable[..., Any], /) -> TaskkitTask:
+        """Make a task of a function."""
+        ...
+
+
+@overload
+def task(function: Callable[..., Any], /) -> TaskkitTask: ...
+@overload
+def task(
+    function: None = None,
+    /,
+    *,
+    priority: int = 0,
+    queue_name: str = "default",
+    backend: str = "default",
+    takes_context: bool = False,
+    retry: RetryRule | None = None,
+    retry_on: ErrorTypes = (Exception,),
+    never_retry_on: ErrorTypes = (),
+    timeout: Duration | None = None,
+    unique: KeyBy = False,
+    unique_scope: UniqueScope = "queued",
+    lock: KeyBy = False,
+    limit: int | None = None,
+    isolation: Isolation = "thread",
+    ttl: Duration = DEFAULT_TTL,
+    expires: Duration | None = None,
+    on_lost: OnLost = "retry",
+    max_lost: int = DEFAULT_MAX_LOST,
+    max_history: int = DEFAULT_MAX_HISTORY,
+    labels: Mapping[str, Label] = MappingProxyType({}),
+) -> Decorator: ...
 def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a task of a function, as Django's ``@task`` does, that can do more.
 
@@ -66,7 +112,9 @@ def _make(function: Callable[..., Any], given: dict[str, Any]) -> Any:
         priority=said["priority"],
         **own,
     )
-    return default_surface().task_class(func=function, options=options, **said)
+    made = default_surface().task_class(func=function, options=options, **said)
+    callee(made)  # so that a key of a parameter that it does not have is told here
+    return made
 
 
 def default_surface() -> Surface:
