@@ -13,6 +13,7 @@ from sqlalchemy.event import listen
 from sqlalchemy.exc import DisconnectionError
 
 from taskkit.clock import monotonic
+from taskkit_relational.dialects.postgres.planning import PLANNING
 from taskkit_sql.settings import ServerSettings
 
 _IDLE: Final = 10
@@ -22,17 +23,6 @@ _ASKING: Final = 3
 
 _MARGIN: Final = 5.0
 """Seconds that a statement's end may be late: the server gives up first, if it still can."""
-
-# Statements that everybody repeats are planned once, for whatever parameters. Their plans must not
-# depend on statistics that were gathered before a million tasks came in, or before they left: the
-# right plan is always the one along an index. (A bitmap would also never learn which entries are
-# dead.) Compiling never pays for statements as small as these.
-_PLANNING: Final = {
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_bitmapscan": "off",
-    "jit": "off",
-}
 
 
 def engine_of(settings: ServerSettings) -> sa.Engine:
@@ -110,7 +100,7 @@ def _prepare(connection: psycopg.Connection[Any], settings: ServerSettings) -> N
     if settings.notify:
         # Behind a pooler they would stay with a session that others get: see `Postgres.begin`.
         values = ", ".join(
-            f"('{name}', '{value}')" for name, value in {**bounds(settings), **_PLANNING}.items()
+            f"('{name}', '{value}')" for name, value in {**bounds(settings), **PLANNING}.items()
         )
         # Only what this server knows: not every one that speaks its language is a PostgreSQL.
         connection.execute(

@@ -127,7 +127,7 @@ ORDER BY grp, state LIMIT 1
 
 PURGEABLE: Final = """
 SELECT id, id FROM @task WHERE purge_at IS NOT NULL AND grp = %s AND state = %s
-    AND purge_at <= %s AND done <= %s LIMIT %s FOR UPDATE SKIP LOCKED
+    AND purge_at <= %s AND done <= %s ORDER BY purge_at LIMIT %s FOR UPDATE SKIP LOCKED
 """
 
 # ---- the house

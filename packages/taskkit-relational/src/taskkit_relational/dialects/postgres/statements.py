@@ -59,12 +59,17 @@ class PostgresStatements:
         return {(group, slot): task_id for group, slot, task_id in rows}
 
     def unclaimed(self, cursor: Cursor, group: str, most: int) -> int:
-        return cast("int", self._one(cursor, sql.UNCLAIMED, group, group, group, most))
+        return cast("int", self._one(cursor, sql.UNCLAIMED, *[group, most] * 3, most))
 
     # ---- claiming
 
     def lease(self, cursor: Cursor, worker_id: str) -> int | None:
         return cast("int | None", self._one(cursor, sql.LEASE, worker_id))
+
+    def glance(
+        self, cursor: Cursor, worker_id: str, now: int
+    ) -> tuple[int | None, int | None, int | None]:
+        return tuple(self._rows(cursor, sql.GLANCE, worker_id, now)[0])
 
     def token(self, cursor: Cursor) -> int:
         return cast("int", self._one(cursor, sql.DRAW))
@@ -74,17 +79,11 @@ class PostgresStatements:
         held = {row[0] for row in self._rows(cursor, text, gates.gate_numbers(names))}
         return {name for name in names if gates.gate_number(name) in held}
 
-    def first_waiting(self, cursor: Cursor) -> int | None:
-        return cast("int | None", self._one(cursor, sql.FIRST_WAITING))
-
     def promote(self, cursor: Cursor, now: int, limit: int) -> int:
         return self._change(cursor, sql.PROMOTE, now, limit)
 
     def promote_group(self, cursor: Cursor, group: str, now: int, limit: int) -> int:
         return self._change(cursor, sql.PROMOTE_GROUP, group, now, limit)
-
-    def first_waiting_of_group(self, cursor: Cursor, group: str) -> int | None:
-        return cast("int | None", self._one(cursor, sql.FIRST_WAITING_OF_GROUP, group))
 
     def soonest(self, cursor: Cursor, limit: int) -> list[tuple[int, str]]:
         return self._rows(cursor, sql.SOONEST, limit)
@@ -92,8 +91,15 @@ class PostgresStatements:
     def next_ready_group(self, cursor: Cursor, low: str, high: str) -> str | None:
         return cast("str | None", self._one(cursor, sql.NEXT_READY_GROUP, low, high))
 
-    def next_waiting_group(self, cursor: Cursor, low: str, high: str) -> str | None:
-        return cast("str | None", self._one(cursor, sql.NEXT_WAITING_GROUP, low, high))
+    def ready_groups(
+        self, cursor: Cursor, first: tuple[str, str], second: tuple[str, str]
+    ) -> tuple[str | None, str | None]:
+        return tuple(self._rows(cursor, sql.READY_GROUPS, *first, *second)[0])
+
+    def waiting_of(
+        self, cursor: Cursor, group: str, low: str, high: str
+    ) -> tuple[int | None, str | None]:
+        return tuple(self._rows(cursor, sql.WAITING_OF, group, low, high)[0])
 
     def first_ready(self, cursor: Cursor, group: str) -> int | None:
         return cast("int | None", self._one(cursor, sql.FIRST_READY, group, group))

@@ -56,17 +56,21 @@ ON CONFLICT DO NOTHING RETURNING id
 
 KNOWN: Final = "SELECT id FROM @task WHERE id = ANY(%s::text[])"
 
+# One seek for each, never a look at all that are held.
 HOLDERS: Final = """
-SELECT t.grp, t.unique_slot, t.id FROM unnest(%s::text[], %s::text[]) AS s (grp, slot)
-JOIN @task AS t ON t.grp = s.grp AND t.unique_slot = s.slot AND t.unique_slot IS NOT NULL
+SELECT s.grp, s.slot, holder.id FROM unnest(%s::text[], %s::text[]) AS s (grp, slot)
+CROSS JOIN LATERAL (
+    SELECT t.id FROM @task AS t
+    WHERE t.grp = s.grp AND t.unique_slot = s.slot AND t.unique_slot IS NOT NULL LIMIT 1) AS holder
 """
 
-# Counts no further than it matters.
+# Counts no further than it matters. In the order of an index, so that none is gathered first.
 UNCLAIMED: Final = """
 SELECT count(*) FROM (SELECT 1 FROM (
-    SELECT 1 FROM @task WHERE grp = %s AND state = 1
-    UNION ALL SELECT 1 FROM @task WHERE grp = %s AND state = 0
-    UNION ALL SELECT 1 FROM @task WHERE grp = %s AND lock_key IS NOT NULL AND state = 2
+    (SELECT 1 FROM @task WHERE grp = %s AND state = 1 ORDER BY priority DESC, due LIMIT %s)
+    UNION ALL (SELECT 1 FROM @task WHERE grp = %s AND state = 0 ORDER BY due LIMIT %s)
+    UNION ALL (SELECT 1 FROM @task WHERE grp = %s AND lock_key IS NOT NULL AND state = 2
+        ORDER BY lock_key LIMIT %s)
 ) AS unclaimed LIMIT %s) AS counted
 """
 
@@ -130,6 +134,13 @@ SELECT min(due) FROM first
 HAS_EXPIRED: Final = """
 SELECT 1 FROM @task WHERE expires IS NOT NULL AND state < 3 AND expires <= %s LIMIT 1
 """
+
+# What every claim has to know, in one round trip.
+GLANCE: Final = f"SELECT ({LEASE}), ({HAS_EXPIRED}), ({FIRST_WAITING})"
+
+READY_GROUPS: Final = f"SELECT ({NEXT_READY_GROUP}), ({NEXT_READY_GROUP})"
+
+WAITING_OF: Final = f"SELECT ({FIRST_WAITING_OF_GROUP}), ({NEXT_WAITING_GROUP})"
 
 # The candidates of a claim, in claim order. `due` again: the clock may have stepped back.
 READY: Final = f"""
@@ -212,8 +223,11 @@ WHERE t.id = s.id AND t.token = s.token AND t.state + 0 = 3 AND t.cancelling = 0
 
 LOAD: Final = f"SELECT {LOADED} FROM @task WHERE id = ANY(%s::text[]) ORDER BY id FOR UPDATE"
 
+# By id, as everybody locks; the expression keeps the index of ids out of it, along which those of
+# one worker would be looked for among all tasks.
 LOAD_RUNNING: Final = f"""
-SELECT {LOADED} FROM @task WHERE state = 3 AND worker_id = %s ORDER BY id LIMIT %s FOR UPDATE
+SELECT {LOADED} FROM @task WHERE state = 3 AND worker_id = %s
+ORDER BY id || '' LIMIT %s FOR UPDATE
 """
 
 LOAD_EXPIRED: Final = f"""
