@@ -11,14 +11,13 @@ from taskkit_relational.dialects.sqlite import texts
 # Statement, its parameters, the index that has to serve it.
 _PLANS = [
     ("READY", ("mail", 1, 1), "task_ready"),
-    ("NEXT_READY_GROUP", ("a", "b"), "task_ready"),
+    ("READY_GROUPS", ("a", "b", "c", "d"), "task_ready"),
     ("FIRST_READY", ("a",), "task_ready"),
-    ("FIRST_WAITING", (), "task_waiting"),
+    ("GLANCE", ("w", 1), "task_waiting"),
     ("PROMOTE", (1, 1), "task_waiting"),
     ("SOONEST", (1,), "task_waiting"),
     ("PROMOTE_GROUP", ("a", 1, 1), "task_waiting_group"),
-    ("FIRST_WAITING_OF_GROUP", ("a",), "task_waiting_group"),
-    ("NEXT_WAITING_GROUP", ("a", "b"), "task_waiting_group"),
+    ("WAITING_OF", ("a", "a", "b"), "task_waiting_group"),
     ("HAS_EXPIRED", (1,), "task_expires"),
     ("LOAD_EXPIRED", (1, 1), "task_expires"),
     ("RUNNING_OF_GROUP", ("a",), "task_running"),

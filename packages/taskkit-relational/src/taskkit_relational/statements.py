@@ -104,6 +104,15 @@ class Claiming(Protocol):
         """
         ...
 
+    def glance(
+        self, cursor: Cursor, worker_id: str, now: int
+    ) -> tuple[int | None, int | None, int | None]:
+        """Return what ``lease`` does, and locks; 1 if ``has_expired``; the smallest waiting due.
+
+        That is what every claim has to know, in one round trip.
+        """
+        ...
+
     def token(self, cursor: Cursor) -> int:
         """Return a number greater than all that were returned before, here and elsewhere.
 
@@ -120,10 +129,6 @@ class Claiming(Protocol):
         """
         ...
 
-    def first_waiting(self, cursor: Cursor) -> int | None:
-        """Return the smallest due of all waiting tasks."""
-        ...
-
     def promote(self, cursor: Cursor, now: int, limit: int) -> int:
         """Make up to ``limit`` waiting tasks with due <= now ready, the longest due first.
 
@@ -133,10 +138,6 @@ class Claiming(Protocol):
 
     def promote_group(self, cursor: Cursor, group: str, now: int, limit: int) -> int:
         """As ``promote``, for one concrete group."""
-        ...
-
-    def first_waiting_of_group(self, cursor: Cursor, group: str) -> int | None:
-        """Return the smallest due of one concrete group's waiting tasks."""
         ...
 
     def soonest(self, cursor: Cursor, limit: int) -> list[tuple[int, str]]:
@@ -150,8 +151,19 @@ class Claiming(Protocol):
         """
         ...
 
-    def next_waiting_group(self, cursor: Cursor, low: str, high: str) -> str | None:
-        """As ``next_ready_group``, for waiting tasks."""
+    def ready_groups(
+        self, cursor: Cursor, first: tuple[str, str], second: tuple[str, str]
+    ) -> tuple[str | None, str | None]:
+        """As ``next_ready_group``, for two ranges in one round trip."""
+        ...
+
+    def waiting_of(
+        self, cursor: Cursor, group: str, low: str, high: str
+    ) -> tuple[int | None, str | None]:
+        """Return the smallest due of a concrete group's waiting tasks, and the first group.
+
+        The first group with a waiting task from ``low``, included, to ``high``, excluded.
+        """
         ...
 
     def first_ready(self, cursor: Cursor, group: str) -> int | None:

@@ -33,11 +33,15 @@ class Server(Protocol):
     """Of the folder of its tables, and in messages."""
     errors: tuple[type[Exception], ...]
     """What the driver and SQLAlchemy raise."""
-    statements: Statements
     wakeup: Literal["push", "poll"]
     """How its source learns of what others have done."""
     within: str
     """What ``joining`` takes, in words."""
+
+    @property
+    def statements(self) -> Statements:
+        """What it says."""
+        ...
 
     def source(self) -> Source:
         """Return a source of news, with a connection of its own, opened when it watches."""

@@ -40,7 +40,7 @@ def _claim(
     excluding: Collection[str],
 ) -> Claims:
     now = transaction.now
-    expires = store.statements.lease(transaction.cursor, worker_id)
+    expires, expired, waiting = store.statements.glance(transaction.cursor, worker_id, now)
     if expires is None or expires <= now:
         return Claims(now=now, alive=False)
     controlled = controls.current(store, transaction)
@@ -48,7 +48,10 @@ def _claim(
     asked = [Want(name, most, wants, shut) for name, most in wants.items() if most > 0]
     limiter = Limiter(store, transaction, controlled.limits)
     claiming = _Claiming(store, transaction, limiter, worker_id)
-    claiming.make_ready()
+    if expired is not None:
+        claiming.expire()
+    if waiting is not None and waiting <= now:
+        claiming.promote()
     for want in asked:
         claiming.serve(want)
     opening = Opening(store.statements, transaction, limiter)
@@ -81,30 +84,41 @@ class _Claiming:
         self.openings: list[int] = []
         """When groups that were looked at may give more."""
 
-    def make_ready(self) -> None:
-        """Take out what has expired and let in what has become due."""
-        if self._statements.has_expired(self._cursor, self._now):
-            changes = Changes(self._store, self._transaction)
-            changes.expire(PROMOTED)
-            changes.flush()
-        first = self._statements.first_waiting(self._cursor)
-        if first is not None and first <= self._now:
-            # More than that at one moment: the longest due of all groups come first, and a want
-            # that would go away empty-handed looks for its own below.
-            self._late = self._statements.promote(self._cursor, self._now, PROMOTED) == PROMOTED
+    def expire(self) -> None:
+        """Take out what has expired."""
+        changes = Changes(self._store, self._transaction)
+        changes.expire(PROMOTED)
+        changes.flush()
+
+    def promote(self) -> None:
+        """Let in what has become due."""
+        # More than that at one moment: the longest due of all groups come first, and a want that
+        # would go away empty-handed looks for its own below.
+        promoted = self._statements.promote(self._cursor, self._now, PROMOTED)
+        self._late = promoted == PROMOTED
 
     def serve(self, want: Want) -> None:
         """Claim up to the wanted number, the non-empty subgroups in turn."""
         if self._late:
             self._statements.promote_group(self._cursor, want.name, self._now, want.most)
-        first = self._next(want, "")
+        first, second = self._first_two(want)
         if first is None:
             return
-        second = self._next(want, first)
         if second is None:
             self._take(first, want.most)
             return
         self._serve_in_turn(want)
+
+    def _first_two(self, want: Want) -> tuple[str | None, str | None]:
+        """Return the first two groups of a want, by name, that have something ready."""
+        if want.is_free:
+            # Nearly always: the group itself, or else its subgroups.
+            first, second = self._statements.ready_groups(self._cursor, *want.ranges)
+            if first is not None or second is None:
+                return first, second
+            return second, self._next(want, second)
+        first = self._next(want, "")
+        return first, None if first is None else self._next(want, first)
 
     def _serve_in_turn(self, want: Want) -> None:
         served: str | None = None

@@ -41,13 +41,12 @@ class Opening:
     def _waiting(self, want: Want) -> Iterator[int]:
         if not want.ranges:
             return
-        due = self._statements.first_waiting_of_group(self._cursor, want.name)
+        low, high = want.ranges[1]
+        due, below = self._statements.waiting_of(self._cursor, want.name, low, high)
         if due is not None:
             yield self._gated(want.name, due)
-        low, high = want.ranges[1]
-        if self._statements.next_waiting_group(self._cursor, low, high) is None:
-            return
-        yield from self._below(want, low, high)
+        if below is not None:
+            yield from self._below(want, low, high)
 
     def _below(self, want: Want, low: str, high: str) -> Iterator[int]:
         found: int | None = None
@@ -85,6 +84,7 @@ class Opening:
             for low, high in ranges(name):
                 if self._statements.next_ready_group(self._cursor, low, high) is not None:
                     yield until
-            due = self._statements.first_waiting_of_group(self._cursor, name)
+            low, high = ranges(name)[1]
+            due, _below = self._statements.waiting_of(self._cursor, name, low, high)
             if due is not None:
                 yield max(until, due)

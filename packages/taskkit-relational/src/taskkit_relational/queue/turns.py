@@ -42,6 +42,11 @@ class Want:
         self._blocked = {other for other in wants if other != name and covers(name, other)}
         self._blocked.update(shut)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether all that lies in its ranges may be taken."""
+        return bool(self.ranges) and not self._blocked
+
     def past(self, group: str) -> str | None:
         """Return from where to go on if this group is not to be taken; None if it is."""
         if self._blocked:

@@ -59,6 +59,11 @@ class MysqlStatements:
     def lease(self, cursor: Cursor, worker_id: str) -> int | None:
         return cast("int | None", self._named.one(cursor, sql.LEASE, worker_id))
 
+    def glance(
+        self, cursor: Cursor, worker_id: str, now: int
+    ) -> tuple[int | None, int | None, int | None]:
+        return tuple(self._named.rows(cursor, sql.GLANCE, worker_id, now)[0])
+
     def token(self, cursor: Cursor) -> int:
         self._named.change(cursor, sql.DRAW)
         # Not all of PEP 249 has it; all drivers for MySQL do.
@@ -74,17 +79,11 @@ class MysqlStatements:
         held = {row[0] for row in rows}
         return {name for name in names if gates.gate_number(name) in held}
 
-    def first_waiting(self, cursor: Cursor) -> int | None:
-        return cast("int | None", self._named.one(cursor, sql.FIRST_WAITING))
-
     def promote(self, cursor: Cursor, now: int, limit: int) -> int:
         return self._move(cursor, sql.MAKE_READY, sql.LATE, now, limit)
 
     def promote_group(self, cursor: Cursor, group: str, now: int, limit: int) -> int:
         return self._move(cursor, sql.MAKE_READY, sql.LATE_OF_GROUP, group, now, limit)
-
-    def first_waiting_of_group(self, cursor: Cursor, group: str) -> int | None:
-        return cast("int | None", self._named.one(cursor, sql.FIRST_WAITING_OF_GROUP, group))
 
     def soonest(self, cursor: Cursor, limit: int) -> list[tuple[int, str]]:
         return self._named.rows(cursor, sql.SOONEST, limit)
@@ -92,8 +91,15 @@ class MysqlStatements:
     def next_ready_group(self, cursor: Cursor, low: str, high: str) -> str | None:
         return cast("str | None", self._named.one(cursor, sql.NEXT_READY_GROUP, low, high))
 
-    def next_waiting_group(self, cursor: Cursor, low: str, high: str) -> str | None:
-        return cast("str | None", self._named.one(cursor, sql.NEXT_WAITING_GROUP, low, high))
+    def ready_groups(
+        self, cursor: Cursor, first: tuple[str, str], second: tuple[str, str]
+    ) -> tuple[str | None, str | None]:
+        return tuple(self._named.rows(cursor, sql.READY_GROUPS, *first, *second)[0])
+
+    def waiting_of(
+        self, cursor: Cursor, group: str, low: str, high: str
+    ) -> tuple[int | None, str | None]:
+        return tuple(self._named.rows(cursor, sql.WAITING_OF, group, low, high)[0])
 
     def first_ready(self, cursor: Cursor, group: str) -> int | None:
         return cast("int | None", self._named.one(cursor, sql.FIRST_READY, group))
@@ -209,8 +215,8 @@ class MysqlStatements:
         self._named.change(cursor, rarer.RENEW, expires, mark, worker_id)
         return living[0]
 
-    def leave(self, cursor: Cursor, worker_id: str) -> None:
-        self._named.change(cursor, rarer.LEAVE, worker_id)
+    def leave(self, cursor: Cursor, worker_id: str) -> bool:
+        return self._named.change(cursor, rarer.LEAVE, worker_id) == 1
 
     def workers(self, cursor: Cursor) -> list[Values]:
         return self._named.rows(cursor, rarer.WORKERS)

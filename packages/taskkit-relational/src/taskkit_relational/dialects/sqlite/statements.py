@@ -60,14 +60,16 @@ class SqliteStatements:
     def lease(self, cursor: Cursor, worker_id: str) -> int | None:
         return cast("int | None", _one(cursor, self._sql(sql.LEASE), worker_id))
 
+    def glance(
+        self, cursor: Cursor, worker_id: str, now: int
+    ) -> tuple[int | None, int | None, int | None]:
+        return tuple(self._rows(cursor, sql.GLANCE, worker_id, now)[0])
+
     def token(self, cursor: Cursor) -> int:
         return cast("int", _one(cursor, self._sql(sql.DRAW)))
 
     def gates(self, cursor: Cursor, names: Collection[str], *, wait: bool) -> set[str]:  # noqa: ARG002 - the one writer holds all
         return set(names)
-
-    def first_waiting(self, cursor: Cursor) -> int | None:
-        return cast("int | None", _one(cursor, self._sql(sql.FIRST_WAITING)))
 
     def promote(self, cursor: Cursor, now: int, limit: int) -> int:
         cursor.execute(self._sql(sql.PROMOTE), (now, limit))
@@ -77,9 +79,6 @@ class SqliteStatements:
         cursor.execute(self._sql(sql.PROMOTE_GROUP), (group, now, limit))
         return cursor.rowcount
 
-    def first_waiting_of_group(self, cursor: Cursor, group: str) -> int | None:
-        return cast("int | None", _one(cursor, self._sql(sql.FIRST_WAITING_OF_GROUP), group))
-
     def soonest(self, cursor: Cursor, limit: int) -> list[tuple[int, str]]:
         cursor.execute(self._sql(sql.SOONEST), (limit,))
         return cast("list[Any]", cursor.fetchall())
@@ -87,8 +86,15 @@ class SqliteStatements:
     def next_ready_group(self, cursor: Cursor, low: str, high: str) -> str | None:
         return cast("str | None", _one(cursor, self._sql(sql.NEXT_READY_GROUP), low, high))
 
-    def next_waiting_group(self, cursor: Cursor, low: str, high: str) -> str | None:
-        return cast("str | None", _one(cursor, self._sql(sql.NEXT_WAITING_GROUP), low, high))
+    def ready_groups(
+        self, cursor: Cursor, first: tuple[str, str], second: tuple[str, str]
+    ) -> tuple[str | None, str | None]:
+        return tuple(self._rows(cursor, sql.READY_GROUPS, *first, *second)[0])
+
+    def waiting_of(
+        self, cursor: Cursor, group: str, low: str, high: str
+    ) -> tuple[int | None, str | None]:
+        return tuple(self._rows(cursor, sql.WAITING_OF, group, low, high)[0])
 
     def first_ready(self, cursor: Cursor, group: str) -> int | None:
         return cast("int | None", _one(cursor, self._sql(sql.FIRST_READY), group))

@@ -57,6 +57,8 @@ UPDATE @task SET state = 1 WHERE seq IN (
     ORDER BY due LIMIT ?)
 """
 
+LEASE: Final = "SELECT expires FROM @worker WHERE id = ?"
+
 FIRST_WAITING: Final = "SELECT min(due) FROM @task WHERE state = 0"
 
 FIRST_WAITING_OF_GROUP: Final = "SELECT min(due) FROM @task WHERE state = 0 AND grp = ?"
@@ -77,6 +79,13 @@ FIRST_READY: Final = "SELECT min(due) FROM @task WHERE state = 1 AND grp = ?"
 HAS_EXPIRED: Final = """
 SELECT 1 FROM @task WHERE expires IS NOT NULL AND state < 3 AND expires <= ? LIMIT 1
 """
+
+# What every claim has to know, in one round trip.
+GLANCE: Final = f"SELECT ({LEASE}), ({HAS_EXPIRED}), ({FIRST_WAITING})"
+
+READY_GROUPS: Final = f"SELECT ({NEXT_READY_GROUP}), ({NEXT_READY_GROUP})"
+
+WAITING_OF: Final = f"SELECT ({FIRST_WAITING_OF_GROUP}), ({NEXT_WAITING_GROUP})"
 
 # The candidates of a claim, in claim order. `due` again: the clock may have stepped back.
 READY: Final = f"""
@@ -149,8 +158,6 @@ SAVE: Final = f"UPDATE @task SET ({SAVED}) = ({_marks(SAVED)}) WHERE seq = ?"
 REMOVE: Final = "DELETE FROM @task WHERE seq IN (SELECT value FROM json_each(?))"
 
 # ---- workers
-
-LEASE: Final = "SELECT expires FROM @worker WHERE id = ?"
 
 ENTER: Final = """
 INSERT OR REPLACE INTO @worker (id, info, registered, expires, mark, stopped)
