@@ -156,7 +156,7 @@ def coverage(session: nox.Session) -> None:
         groups=("test", "django", "coverage"),
     )
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run(*("coverage", "run", "-m", "pytest", "--ignore", "tests/faults", *session.posargs))
     session.run("coverage", "combine", "-q")
     session.run("coverage", "report")
 
@@ -179,6 +179,17 @@ def mutants(session: nox.Session) -> None:
     install(session, *SERVED, PACKAGES["core"], PACKAGES["conformance"], groups=("test",))
     with session.chdir("conformance/tests"):
         session.run("python", "-W", "ignore", "-m", "mutants.matrix", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kill servers, connections and workers under load, on PostgreSQL and MariaDB.
+
+    Takes some minutes, and needs a machine that does nothing else: how soon workers are back is
+    measured, and said.
+    """
+    install(session, PACKAGES["core"], *SERVED, PACKAGES["conformance"], groups=("test",))
+    session.run("pytest", "tests/faults", "--log-cli-level", "INFO", *session.posargs)
 
 
 @nox.session
