@@ -87,22 +87,24 @@ class Polling:
         def over(ids: Collection[str]) -> set[str]:
             return set(ids) - self._store.unfinished(cursor, list(ids))
 
-        # Before it is said that from now on nothing is missed.
+        # Looked at before it is said that from now on nothing is missed.
         known, told, pause = self._look(cursor), monotonic(), _SHORTEST
         room.listening()
         while room.is_wanted():
             if room.has_awaited():
                 room.finished(over)
-            sign = self._look(cursor)
             pause = min(pause * _GROWTH, _LONGEST)
-            if sign.values != known.values:
+            if room.has_claimers():
+                before, known = known, self._look(cursor)
+                changed = known.values != before.values
+                if changed:
+                    pause = _SHORTEST
+                if changed or (known.is_there and monotonic() > told + _SAFETY):
+                    room.claimable()
+                    told = monotonic()
+            if self._rung.wait(pause):
+                self._rung.clear()
                 pause = _SHORTEST
-            if sign.values != known.values or (sign.is_there and monotonic() > told + _SAFETY):
-                room.claimable()
-                told = monotonic()
-            known = sign
-            self._rung.wait(pause)
-            self._rung.clear()
 
 
 __all__ = ["Look", "Polling", "Sign"]

@@ -64,6 +64,12 @@ class MysqlStatements:
     ) -> tuple[int | None, int | None, int | None]:
         return tuple(self._named.rows(cursor, sql.GLANCE, worker_id, now)[0])
 
+    def glance(
+        self, cursor: Cursor, worker_id: str, now: int
+    ) -> tuple[int | None, int | None, int | None]:
+        [found] = self._named.rows(cursor, sql.GLANCE, worker_id, now)
+        return cast("tuple[int | None, int | None, int | None]", found)
+
     def token(self, cursor: Cursor) -> int:
         self._named.change(cursor, sql.DRAW)
         # Not all of PEP 249 has it; all drivers for MySQL do.
