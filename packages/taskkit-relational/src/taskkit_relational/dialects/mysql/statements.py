@@ -9,12 +9,11 @@ from taskkit_relational import gates
 from taskkit_relational.dialects.mysql import rarer
 from taskkit_relational.dialects.mysql import texts as sql
 from taskkit_relational.dialects.mysql.inserting import insert
+from taskkit_relational.dialects.mysql.looking import counts, find, next_finished
 from taskkit_relational.dialects.mysql.named import Named
 from taskkit_relational.dialects.mysql.saving import report, save, succeed
 from taskkit_relational.dialects.mysql.slots import Slots
-from taskkit_relational.dialects.searching import Condition, conditions
-from taskkit_relational.history import dump
-from taskkit_relational.schema import CANCELLED, CONTENTS, RUNNING, SUCCEEDED
+from taskkit_relational.schema import CONTENTS
 from taskkit_relational.statements import Cursor, Search, Values
 
 _ENDLESS: Final = 1 << 62
@@ -62,11 +61,6 @@ class MysqlStatements:
     def glance(
         self, cursor: Cursor, worker_id: str, now: int
     ) -> tuple[int | None, int | None, int | None]:
-        return tuple(self._named.rows(cursor, sql.GLANCE, worker_id, now)[0])
-
-    def glance(
-        self, cursor: Cursor, worker_id: str, now: int
-    ) -> tuple[int | None, int | None, int | None]:
         [found] = self._named.rows(cursor, sql.GLANCE, worker_id, now)
         return cast("tuple[int | None, int | None, int | None]", found)
 
@@ -100,12 +94,14 @@ class MysqlStatements:
     def ready_groups(
         self, cursor: Cursor, first: tuple[str, str], second: tuple[str, str]
     ) -> tuple[str | None, str | None]:
-        return tuple(self._named.rows(cursor, sql.READY_GROUPS, *first, *second)[0])
+        [found] = self._named.rows(cursor, sql.READY_GROUPS, *first, *second)
+        return cast("tuple[str | None, str | None]", found)
 
     def waiting_of(
         self, cursor: Cursor, group: str, low: str, high: str
     ) -> tuple[int | None, str | None]:
-        return tuple(self._named.rows(cursor, sql.WAITING_OF, group, low, high)[0])
+        [found] = self._named.rows(cursor, sql.WAITING_OF, group, low, high)
+        return cast("tuple[int | None, str | None]", found)
 
     def first_ready(self, cursor: Cursor, group: str) -> int | None:
         return cast("int | None", self._named.one(cursor, sql.FIRST_READY, group))
@@ -294,31 +290,16 @@ class MysqlStatements:
         return self._named.listed_rows(cursor, rarer.RECORDS, ids)
 
     def find(self, cursor: Cursor, search: Search, limit: int) -> list[Values]:
-        where, values = conditions(search, _has_label)
-        few = search.numbers is not None and SUCCEEDED not in search.numbers
-        text = (rarer.FIND_FEW if few else rarer.FIND).replace("#where", where.replace("?", "%s"))
-        return self._named.rows(cursor, text, *values, limit)
+        return find(self._named, cursor, search, limit)
 
     def unfinished(self, cursor: Cursor, ids: Sequence[str]) -> set[str]:
         return {row[0] for row in self._named.listed_rows(cursor, rarer.UNFINISHED, ids)}
 
     def counts(self, cursor: Cursor, groups: Sequence[str] | None, now: int) -> list[Values]:
-        if groups is None:
-            return self._named.rows(cursor, rarer.COUNTS.replace("#groups", ""), now)
-        text = rarer.COUNTS.replace("#groups", "AND grp IN (#ids)")
-        return self._named.listed_rows(cursor, text, groups, before=(now,))
+        return counts(self._named, cursor, groups, now)
 
     def next_finished(self, cursor: Cursor, group: str, number: int) -> tuple[str, int] | None:
-        states = range(RUNNING + 1, CANCELLED + 1)
-        seeks = [
-            rarer.NEXT_FINISHED.replace("#state", str(state)).replace(
-                "#behind", ">=" if state > number else ">"
-            )
-            for state in states
-        ]
-        found = self._named.rows(cursor, " UNION ALL ".join(seeks), *[group] * len(seeks))
-        # By bytes, as the index has it: so are texts compared here.
-        return min(found, default=None)
+        return next_finished(self._named, cursor, group, number)
 
     def purgeable(
         self,
@@ -354,7 +335,3 @@ class MysqlStatements:
             pass
         for table in (*CONTENTS, "slot"):
             self._named.change(cursor, f"DELETE FROM @{table}")  # noqa: S608 - own names
-
-
-def _has_label(key: str, value: Any) -> Condition:
-    return rarer.HAS_LABEL, [dump({key: value})]

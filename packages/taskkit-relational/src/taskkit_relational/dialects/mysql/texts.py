@@ -151,12 +151,6 @@ READY_GROUPS: Final = f"SELECT ({NEXT_READY_GROUP}), ({NEXT_READY_GROUP})"
 
 WAITING_OF: Final = f"SELECT ({FIRST_WAITING_OF_GROUP}), ({NEXT_WAITING_GROUP})"
 
-GLANCE: Final = f"SELECT ({LEASE}), ({HAS_EXPIRED}), ({FIRST_WAITING})"
-
-READY_GROUPS: Final = f"SELECT ({NEXT_READY_GROUP}), ({NEXT_READY_GROUP})"
-
-WAITING_OF: Final = f"SELECT ({FIRST_WAITING_OF_GROUP}), ({NEXT_WAITING_GROUP})"
-
 # The candidates of a claim, in claim order. `due` again: the clock may have stepped back.
 READY: Final = f"""
 SELECT {CLAIMED} FROM @task FORCE INDEX (by_place) WHERE state = 1 AND grp = %s AND due <= %s
