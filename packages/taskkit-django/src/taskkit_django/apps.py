@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.apps import AppConfig
+from django.core.signals import setting_changed
 from django.db.models.signals import post_migrate
 
 from taskkit.errors import InvalidSetting
@@ -22,10 +23,11 @@ class TaskkitConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks, listen to Django, and bind ``@task`` functions to the kit."""
         from taskkit_django import checks, tending
-        from taskkit_django.kit import kit
+        from taskkit_django.kit import forget_kit, kit
 
         checks.register()
         tending.listen()
+        setting_changed.connect(forget_kit, dispatch_uid="taskkit")
         post_migrate.connect(_migrated, sender=self, dispatch_uid="taskkit")
         # What is wrong with the settings is told by the checks, with hints, and by the first use.
         with suppress(InvalidSetting):

@@ -71,7 +71,7 @@ def make_kit(handler: TaskHandler, *, using: str | None = None, **options: Any) 
         notify=settings.notify,
     )
     said = {**_options(settings), **options}
-    plugins = (Tending(), Failures(), *said.pop("plugins"))
+    plugins = (Tending(backend), Failures(), *said.pop("plugins"))
     return Kit(backend, handler, plugins=plugins, **said)
 
 

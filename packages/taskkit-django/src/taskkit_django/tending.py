@@ -7,49 +7,95 @@ than ``CONN_MAX_AGE`` or broken. A task is to a worker's thread what a request i
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
     asynccontextmanager,
     contextmanager,
+    suppress,
 )
 from typing import Any
+from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
-from django.core.signals import request_finished, request_started, setting_changed
-from django.db import close_old_connections
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from taskkit.plugins import hookimpl
-
-
-class _Tended(threading.local):
-    """Whether somebody will close this thread's connections."""
-
-    depth = 0
-
-
-_tended = _Tended()
-
-
-def is_tended() -> bool:
-    """Return whether somebody closes this thread's connections in good time.
-
-    The main thread's are the program's own business, as always in Django.
-    """
-    return _tended.depth > 0 or threading.current_thread() is threading.main_thread()
+from taskkit_django.backend.opening import house_of
+from taskkit_django.backend.tended import tended as _tended
 
 
 class Tending:
-    """The plugin of a kit that closes old connections around every task."""
+    """The plugin of a kit that closes old connections around every task.
+
+    Args:
+        backend: The kit's; what it holds open for workers is closed with the last of them.
+    """
+
+    def __init__(self, backend: object) -> None:
+        self._backend = backend
+        self._kept: WeakSet[BaseDatabaseWrapper] = WeakSet()
+        """Connections that outlived a task, as ``CONN_MAX_AGE`` lets them."""
+
+    def __reduce__(self) -> tuple[type[Tending], tuple[object]]:
+        return Tending, (self._backend,)
 
     @hookimpl
     def taskkit_handling(
         self,
     ) -> AbstractContextManager[None] | AbstractAsyncContextManager[None]:
         """Return what is entered around the handling of a claim, on its thread or loop."""
-        return tended_async() if is_on_loop() else tended()
+        return self._tended_async() if is_on_loop() else self._tended()
+
+    @hookimpl
+    def taskkit_worker_start(self) -> None:
+        """Hold on to the connections of workers."""
+        house = house_of(self._backend)
+        if house is not None:
+            house.work()
+
+    @hookimpl
+    def taskkit_worker_stop(self) -> None:
+        """Close what threads that end now would leave open."""
+        kept = list(self._kept)
+        self._kept.clear()
+        for connection in kept:
+            driver, connection.connection = connection.connection, None
+            if driver is not None:
+                # Not by Django's close, which only the connection's own thread may call.
+                with suppress(Exception):  # whatever a driver says of a connection that is gone
+                    driver.close()
+        house = house_of(self._backend)
+        if house is not None:
+            house.rest()
+
+    @contextmanager
+    def _tended(self) -> Iterator[None]:
+        close_old_connections()
+        _tended.tasks += 1
+        try:
+            yield
+        finally:
+            _tended.tasks -= 1
+            self._close()
+
+    @asynccontextmanager
+    async def _tended_async(self) -> AsyncIterator[None]:
+        # In the thread in which sync_to_async runs what is not async, the ORM among it.
+        await sync_to_async(close_old_connections)()
+        try:
+            yield
+        finally:
+            await sync_to_async(self._close)()
+
+    def _close(self) -> None:
+        close_old_connections()
+        for connection in connections.all(initialized_only=True):
+            if connection.connection is not None:
+                self._kept.add(connection)
 
 
 def is_on_loop() -> bool:
@@ -61,41 +107,15 @@ def is_on_loop() -> bool:
     return True
 
 
-@contextmanager
-def tended() -> Iterator[None]:
-    """Close old connections of this thread before and after."""
-    close_old_connections()
-    _tended.depth += 1
-    try:
-        yield
-    finally:
-        _tended.depth -= 1
-        close_old_connections()
-
-
-@asynccontextmanager
-async def tended_async() -> AsyncIterator[None]:
-    """Close old connections of the thread in which ``sync_to_async`` runs what is not async."""
-    close = sync_to_async(close_old_connections)
-    await close()
-    try:
-        yield
-    finally:
-        await close()
-
-
 def listen() -> None:
-    """Learn when requests begin and end, and when a test changes settings."""
-    from taskkit_django.kit import forget_kit
-
+    """Learn when requests begin and end: Django closes connections after each."""
     request_started.connect(_begun, dispatch_uid="taskkit")
     request_finished.connect(_ended, dispatch_uid="taskkit")
-    setting_changed.connect(forget_kit, dispatch_uid="taskkit")
 
 
 def _begun(**_details: Any) -> None:
-    _tended.depth = 1
+    _tended.request = True
 
 
 def _ended(**_details: Any) -> None:
-    _tended.depth = 0
+    _tended.request = False

@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.connection import ConnectionProxy
 
 from taskkit.errors import Unsupported
-from taskkit_django.tending import is_tended
+from taskkit_django.backend.tended import is_tended
 
 
 class Callers:

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import django
 from django.apps import apps
 from django.db import connections, router
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.utils import Error
 
 from taskkit.clock import Clock, SystemClock
 from taskkit.errors import InvalidSetting
-from taskkit.records import Capabilities
 from taskkit_django.backend.callers import Callers
+from taskkit_django.backend.house import House, Watching
 from taskkit_django.backend.pool import Pool
 from taskkit_django.backend.tables import Tables
-from taskkit_django.backend.transactions import Transactions, cause
+from taskkit_django.backend.transactions import Transactions
 from taskkit_django.backend.vendor import Vendor
 from taskkit_relational import reading
 from taskkit_relational.backend import RelationalBackend
 from taskkit_relational.migrations import Layout
-from taskkit_relational.statements import Cursor
 from taskkit_relational.store import Store, Transaction
-from taskkit_relational.wakeup import Wakeup
-
-WITHIN = "a connection of Django to the same database in an atomic() block, or its alias"
+from taskkit_relational.wakeup import Room, Source, Wakeup
 
 
 def open_backend(
@@ -61,17 +56,43 @@ def open_backend(
     callers, pool = Callers(alias), Pool(alias, vendor.own_settings, vendor.errors)
     database = Transactions(vendor, tables, callers, clock)
     engine = Transactions(vendor, tables, pool, clock) if private else database
-    house = _House(alias, vendor, layout, tables, callers, pool, reopening)
     store = Store(database, vendor.statements)
     working = Store(engine, vendor.statements) if private else store
-    wakeup = Wakeup(vendor.source(_Reader(house)), _over(working), clock)
+    wakeup = Wakeup(
+        _Tidy(vendor.source(Watching(vendor, tables, pool)), callers), _over(store), clock
+    )
 
     def committed(transaction: Transaction) -> None:
         wakeup.committed(wakes=transaction.wakes, finished=transaction.finished)
 
     database.committed = engine.committed = committed
     pool.forked = wakeup.reset
-    return RelationalBackend(store, wakeup, house, f"django://{alias}", engine=working)
+    house = House(alias, vendor, layout, tables, callers, pool, wakeup, reopening)
+    backend = RelationalBackend(store, wakeup, house, f"django://{alias}", engine=working)
+    _houses[backend] = house
+    return backend
+
+
+def house_of(backend: object) -> House | None:
+    """Return what is beside the rules of a backend; None if that is not on Django's connections."""
+    return _houses.get(backend) if isinstance(backend, RelationalBackend) else None
+
+
+class _Tidy:
+    """A source that leaves no connection in its thread."""
+
+    def __init__(self, source: Source, callers: Callers) -> None:
+        self._source = source
+        self._callers = callers
+
+    def watch(self, room: Room) -> None:
+        try:
+            self._source.watch(room)
+        finally:
+            self._callers.close()
+
+    def interrupt(self) -> None:
+        self._source.interrupt()
 
 
 def _over(store: Store) -> Callable[[Collection[str]], set[str]]:
@@ -130,76 +151,4 @@ def _reopen(using: str | None, prefix: str, notify: bool) -> RelationalBackend:
     return open_backend(using, prefix=prefix, notify=notify)
 
 
-@dataclass(frozen=True, slots=True)
-class _House:
-    """The tables and the connections."""
-
-    alias: str
-    vendor: Vendor
-    layout: Layout
-    tables: Tables
-    callers: Callers
-    pool: Pool
-    reopening: _Reopening
-
-    @property
-    def errors(self) -> tuple[type[Exception], ...]:
-        """What drivers and Django raise."""
-        return (*self.vendor.errors, Error)
-
-    def migrate(self) -> None:
-        with self.looking(self.pool.lend()) as cursor:
-            self.tables.migrate(cursor, alone=True)
-
-    def schema_versions(self) -> tuple[int, int]:
-        with self.looking(self.callers.lend()) as cursor:
-            return max(self.tables.applied(cursor), default=0), self.layout.current()
-
-    def upgrade_sql(self, since: int | None) -> str:
-        return self.layout.upgrade_sql(self.schema_versions()[0] if since is None else since)
-
-    def preload(self) -> None:
-        """Leave nothing open that a fork would share."""
-        connections.close_all()
-
-    def close(self) -> None:
-        self.pool.close()
-        self.callers.close()
-
-    def capabilities(self) -> Capabilities:
-        return Capabilities(
-            name=f"django-{self.vendor.name}",
-            durable=True,
-            shared=True,
-            wakeup=self.vendor.wakeup,
-            transactional_put=True,
-            within=WITHIN,
-            max_data_bytes=self.vendor.max_data_bytes,
-        )
-
-    @contextmanager
-    def looking(self, lent: AbstractContextManager[BaseDatabaseWrapper]) -> Iterator[Cursor]:
-        """Give a cursor without a look at the tables first."""
-        try:
-            with lent as connection:
-                cursor = self.vendor.cursor(connection)
-                try:
-                    yield cursor
-                finally:
-                    cursor.close()
-        except self.errors as error:
-            raise self.vendor.translate(cause(error)) from error
-
-
-class _Reader:
-    """A source's way to a connection."""
-
-    def __init__(self, house: _House) -> None:
-        self._house = house
-
-    def private(self) -> AbstractContextManager[BaseDatabaseWrapper]:
-        return self._house.pool.private()
-
-    def ensure(self) -> None:
-        with self._house.looking(self._house.pool.lend()) as cursor:
-            self._house.tables.ensure(cursor)
+_houses: WeakKeyDictionary[RelationalBackend, House] = WeakKeyDictionary()

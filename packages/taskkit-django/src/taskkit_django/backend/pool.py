@@ -40,6 +40,7 @@ class Pool:
         self._settings = settings
         self._errors: tuple[type[Exception], ...] = (*errors, Error)
         self._closed = False
+        self._keeps = True
         self.forked: Callable[[], None] = lambda: None
         """Called in the child after a fork, when the child first uses the store."""
         self._reset()
@@ -83,11 +84,21 @@ class Pool:
                 driver.close()
 
     def distrust(self) -> None:
-        """Close those that rest: what broke one has likely broken all."""
+        """Close those that nobody uses: what broke one has likely broken all."""
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
             self.discard(connection)
+
+    def keep(self) -> None:
+        """Keep connections open between uses, as at the beginning."""
+        self._keeps = True
+
+    def rest(self) -> None:
+        """Keep none open any more."""
+        self._keeps = False
+        if self._process == os.getpid():
+            self.distrust()
 
     def close(self) -> None:
         """Close every connection; those in use when they are given back."""
@@ -103,7 +114,7 @@ class Pool:
 
     def _give_back(self, connection: BaseDatabaseWrapper) -> None:
         with self._lock:
-            if connection.connection is not None and not self._closed:
+            if connection.connection is not None and self._keeps and not self._closed:
                 self._idle.append(connection)
                 return
         self.discard(connection)
