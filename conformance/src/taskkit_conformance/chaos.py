@@ -107,16 +107,27 @@ class Troupe:
             player.program.kill()
         self.note(f"kill {', '.join(player.name for player in players)}")
 
-    def kill_within(self, player: Player, kind: str) -> Operation:
-        """Kill a player in the middle of an operation of this kind, and return the operation."""
-        self._kill_where(player, f"a moment within {kind} of {player.name}", within=kind)
+    def kill_within(
+        self, player: Player, kind: str, meanwhile: Callable[[], object] = lambda: None
+    ) -> Operation:
+        """Kill a player in the middle of an operation of this kind, and return the operation.
+
+        ``meanwhile`` is done after each look that came at another moment.
+        """
+        self._kill_where(player, f"a moment within {kind} of {player.name}", kind, meanwhile)
         return player.operations()[-1]
 
     def kill_between(self, player: Player) -> None:
         """Kill a player that has been answered everything, and has not called again."""
-        self._kill_where(player, f"a moment between the calls of {player.name}", within=None)
+        self._kill_where(player, f"a moment between the calls of {player.name}", None)
 
-    def _kill_where(self, player: Player, where: str, within: str | None) -> None:
+    def _kill_where(
+        self,
+        player: Player,
+        where: str,
+        within: str | None,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> None:
         """Freeze a player at any moment, and kill it if that is one; else it goes on, and again."""
 
         def caught() -> bool:
@@ -124,6 +135,7 @@ class Troupe:
             if player.is_within() == within and player.operations():
                 return True
             player.program.resume()
+            meanwhile()
             return False
 
         self.until(where, caught)

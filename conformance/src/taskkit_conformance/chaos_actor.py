@@ -106,7 +106,7 @@ def _serve(player: Player, worker: str) -> None:
                 for pair in [pair for pair in held if pair[0] in answer.answer["void"]]:
                     del held[pair]
         claimed = player.do(claim(worker, player.chance.randint(1, 4)))
-        if claimed.ending == "ok" and not claimed.answer["alive"]:
+        if is_dead(claimed):
             return
         for task_id, token, attempt in _given(claimed):
             held[task_id, token] = ending(worker, task_id, token, attempt)
@@ -114,6 +114,11 @@ def _serve(player: Player, worker: str) -> None:
             player.do(reclaim())
             sleep(IDLE)
         _settle_some(player, held)
+
+
+def is_dead(claimed: Operation) -> bool:
+    """Return whether a claim or heartbeat was told that its worker is not alive."""
+    return claimed.ending == "ok" and not claimed.answer["alive"]
 
 
 def _given(claimed: Operation) -> list[tuple[str, int, int]]:
@@ -169,18 +174,29 @@ def bulk_task(name: str, number: int, place: int) -> NewTask:
 
 def claim_on(player: Player) -> NoReturn:
     """Claim and give back, over and over."""
-    worker = player.name
-    player.insist(register(worker, player.told["lease"]))
+    worker, size = player.name, player.told["size"]
     while True:
-        for task_id, token, _ in _given(player.do(claim(worker, player.told["size"]))):
+        for task_id, token, _ in _first_claim(player, size):
             player.do(settle(worker, Outcome.RELEASE, (task_id, token)))
+        while not is_dead(claimed := player.do(claim(worker, size))):
+            for task_id, token, _ in _given(claimed):
+                player.do(settle(worker, Outcome.RELEASE, (task_id, token)))
+
+
+def _first_claim(player: Player, most: int) -> list[tuple[str, int, int]]:
+    """Register and claim; anew where a busy machine let the lease end in between."""
+    worker = player.name
+    while True:
+        player.insist(register(worker, player.told["lease"]))
+        claimed = player.insist(claim(worker, most))
+        if claimed.answer["alive"]:
+            return _given(claimed)
 
 
 def hold(player: Player) -> NoReturn:
     """Claim, and keep what was claimed alive for ever."""
     worker, lease = player.name, player.told["lease"]
-    player.insist(register(worker, lease))
-    held = [(task_id, token) for task_id, token, _ in _given(player.insist(claim(worker, 100)))]
+    held = [(task_id, token) for task_id, token, _ in _first_claim(player, 100)]
     while True:
         player.do(beat(worker, lease, held))
         sleep(seconds(lease) / 4)
@@ -188,13 +204,11 @@ def hold(player: Player) -> NoReturn:
 
 def sleep_on(player: Player) -> None:
     """Claim, sleep until told to wake, and then settle as if nothing had happened."""
-    worker = player.name
-    player.insist(register(worker, player.told["lease"]))
-    claimed = _given(player.insist(claim(worker, 100)))
+    claimed = _first_claim(player, 100)
     while not Path(player.told["wake"]).exists():
         sleep(IDLE)
     for task_id, token, _ in claimed:
-        player.insist(settle(worker, Outcome.SUCCEED, (task_id, token), result="late"))
+        player.insist(settle(player.name, Outcome.SUCCEED, (task_id, token), result="late"))
 
 
 def advance_on(player: Player) -> NoReturn:

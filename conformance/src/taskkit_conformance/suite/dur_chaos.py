@@ -13,11 +13,14 @@ from taskkit_conformance import steps
 from taskkit_conformance.aftermath import SLACK, broken, judge, too_early, unbalanced
 from taskkit_conformance.case import Case
 from taskkit_conformance.chaos import LEASE, Troupe, troupe
+from taskkit_conformance.chaos_actor import is_dead
 from taskkit_conformance.chaos_player import Player
 from taskkit_conformance.check import proves
 from taskkit_conformance.history import Operation
 from taskkit_conformance.proxy import CUT, Flow
 from taskkit_conformance.storm import storm
+
+_BULK = 500
 
 PIECES = 8
 """Answers of the store that are passed on before the next one is cut, at most: more than any
@@ -105,7 +108,9 @@ def _queued(cast: Troupe, ids: list[str]) -> list[Record] | None:
 
 
 def _last_beat(player: Player) -> int:
-    return max(one.called for kind in ("register", "beat") for one in player.ended(kind))
+    """Return when it last renewed its lease; a heartbeat that came too late renewed nothing."""
+    renewed = [one for one in player.ended("beat") if not is_dead(one)]
+    return max(one.called for one in [*player.ended("register"), *renewed])
 
 
 @proves("DUR-04", lane="chaos", capability="shared")
@@ -138,10 +143,15 @@ def _killed_within_a_put(case: Case, cast: Troupe) -> None:
 
 
 def _killed_within_a_settle(case: Case, cast: Troupe) -> None:
-    tasks = [case.task() for _ in range(500)]
-    cast.sure(steps.put(*tasks))
+    def feed() -> None:
+        """Let the worker never run out of work, however late we come."""
+        left = sum(one.count for one in cast.client.count() if one.state is State.QUEUED)
+        if left < _BULK:
+            cast.sure(steps.put(*(case.task() for _ in range(_BULK))))
+
+    feed()
     for player in cast.start("work", "w", lease=LEASE * 100):
-        cut_short = cast.kill_within(player, "settle")
+        cut_short = cast.kill_within(player, "settle", meanwhile=feed)
         case.exercised += cut_short.ending == "unknown"
         task_id, token = cut_short.claim
         record = cast.client.get([task_id])[task_id]
