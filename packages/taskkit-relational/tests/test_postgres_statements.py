@@ -130,7 +130,8 @@ def test_promotion_takes_the_longest_due_and_skips_what_is_locked(store, say, cu
     for n in range(4):
         store.put(f"mail_{n}", state=WAITING, due=NOW - n)
     store.put("mail_9", state=WAITING, due=NOW + 1)
-    assert (say.first_waiting(cursor), say.soonest(cursor, 1)) == (NOW - 3, [(NOW - 3, "mail")])
+    assert say.glance(cursor, "w", NOW) == (None, None, NOW - 3)
+    assert say.soonest(cursor, 1) == [(NOW - 3, "mail")]
     say.load(other, ["mail_3"])
     assert say.promote(cursor, NOW, 2) == 2
     assert ids_of(say.ready(cursor, "mail", NOW, 9)) == ["mail_2", "mail_1"]
@@ -139,17 +140,21 @@ def test_promotion_takes_the_longest_due_and_skips_what_is_locked(store, say, cu
 def test_promotion_of_one_group(store, say, cursor):
     store.put("mail_1", state=WAITING)
     store.put("mail.sub_1", grp="mail.sub", state=WAITING, due=NOW - 1)
-    assert say.first_waiting_of_group(cursor, "mail") == NOW
-    assert say.first_waiting_of_group(cursor, "post") is None
+    assert say.waiting_of(cursor, "mail", "mail.", "mail/") == (NOW, "mail.sub")
+    assert say.waiting_of(cursor, "post", "post.", "post/") == (None, None)
     assert say.promote_group(cursor, "mail", NOW, 9) == 1
-    assert say.first_waiting(cursor) == NOW - 1
+    assert say.soonest(cursor, 9) == [(NOW - 1, "mail.sub")]
 
 
 def test_groups_are_found_byte_by_byte(store, say, cursor):
     for group in ("mail", "mail.Z", "mail.a", "mail.ä", "mail/x", "mailing", "Mail.b"):
         store.put(f"{group}_1", grp=group)
         store.put(f"{group}_2", grp=group, state=WAITING)
-    for seek in (say.next_ready_group, say.next_waiting_group):
+
+    def waiting(cursor, low, high):
+        return say.waiting_of(cursor, "none", low, high)[1]
+
+    for seek in (say.next_ready_group, waiting):
         found, at = [], "mail."
         while (group := seek(cursor, at, "mail/")) is not None:
             found.append(group)
@@ -157,6 +162,7 @@ def test_groups_are_found_byte_by_byte(store, say, cursor):
         assert found == ["mail.Z", "mail.a", "mail.ä"]
         assert seek(cursor, "mail", "mail\x01") == "mail"
         assert seek(cursor, "n", "o") is None
+    assert say.ready_groups(cursor, ("mail", "mail\x01"), ("n", "o")) == ("mail", None)
 
 
 def test_the_first_ready_of_any_priority(store, say, cursor):
@@ -178,16 +184,29 @@ def test_what_has_expired(store, say, cursor, other):
     assert ids_of(say.load_expired(other, NOW, 9)) == []
 
 
-def test_a_claim_keeps_its_lease_from_changing(store, say, cursor, other):
+@pytest.mark.parametrize("look", ["lease", "glance"])
+def test_a_claim_keeps_its_lease_from_changing(store, say, cursor, other, look):
+    def lease(cursor, worker_id):
+        return (
+            say.glance(cursor, worker_id, NOW)[0]
+            if look == "glance"
+            else say.lease(cursor, worker_id)
+        )
+
     say.enter(cursor, "w", "[]", NOW, NOW + 9, 0)
     cursor.connection.commit()
-    assert say.lease(cursor, "w") == NOW + 9
-    assert say.lease(other, "w") == NOW + 9
-    assert say.lease(cursor, "nobody") is None
+    assert lease(cursor, "w") == lease(other, "w") == NOW + 9
+    assert lease(cursor, "nobody") is None
     other.connection.rollback()
     other.execute("SET LOCAL lock_timeout = '20ms'")
     with pytest.raises(psycopg.errors.LockNotAvailable):
         say.renew(other, "w", NOW, NOW + 20, 1)
+
+
+def test_a_glance_tells_of_what_has_expired(store, say, cursor):
+    assert say.glance(cursor, "w", NOW) == (None, None, None)
+    store.put("mail_1", expires=NOW)
+    assert say.glance(cursor, "w", NOW) == (None, 1, None)
 
 
 def test_tokens_grow_although_transactions_are_undone(store, say, cursor, other):
