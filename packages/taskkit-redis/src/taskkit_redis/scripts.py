@@ -1,8 +1,8 @@
 """The scripts: a Lua file for each transition, with the modules that it shares with others.
 
 The first line of a file names what it uses: ``base``, which is put before it, and modules, each
-built when it is first asked for (``records().load(…)``). Redis knows a script by the hash of its text and
-keeps it until it is restarted, so that only the hash is sent.
+built when it is first asked for (``records().load(…)``). Redis knows a script by the hash of its
+text and keeps it until it is restarted, so that only the hash is sent.
 """
 
 from __future__ import annotations

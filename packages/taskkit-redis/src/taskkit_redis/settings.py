@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from taskkit.errors import InvalidSetting
+from taskkit.errors import InvalidSetting, InvalidTask
 from taskkit.limits import check_duration, check_group, check_int
 
 Address: TypeAlias = tuple[str, int]
@@ -101,7 +101,10 @@ class Settings:
                     + (f"; did you mean {close[0]!r}?" if close else "")
                 )
         settings = cls(server=server, **options)
-        _check(settings)
+        try:
+            _check(settings)
+        except InvalidTask as error:  # what checks the limits of tasks checks ours, too
+            raise InvalidSetting(str(error)) from None
         return settings
 
 

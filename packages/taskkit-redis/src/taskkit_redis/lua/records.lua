@@ -33,8 +33,9 @@ local function task_of(id, glen, raw, run)
   if fine and type(head) == 'table' and head[TTL] then
     task.head, task.rest = head, string.sub(raw, offset + 1)
   else
-    -- Not ours, or broken: kept as it is, so that a person can look at it.
-    task.head = { 'q', false, run and run.due or now, now, '100', '', 0, 0, 0, 0 }
+    -- Not ours, or broken: kept as it is for a week, so that a person can look at it.
+    local due = run and run.due or now
+    task.head = { 'q', false, due, now, '100', '', 0, 0, 0, 604800000000 }
     task.rest = '\198' .. struct.pack('>I4', #raw) .. raw
     task.broken = true
   end

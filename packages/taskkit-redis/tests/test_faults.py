@@ -1,0 +1,123 @@
+"""Records that cannot be read, servers that refuse, and what people are told."""
+
+from __future__ import annotations
+
+import pytest
+from rediscase import claim, counts, new_task, register, succeed
+
+from taskkit.errors import BackendError, Unavailable, Unsupported
+from taskkit.records import Limits, Query
+from taskkit.task import State
+
+GARBAGE = [b"", b"\xff" * 40, b"not a record", b"\x92\x9a\xa1q\xc2", b"\x92\x90\x90"]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_a_broken_record_stops_nobody_and_can_be_looked_at(backend, raw, garbage):
+    register(backend)
+    broken, *good = [new_task() for _ in range(4)]
+    backend.put([broken, *good])
+    raw.set("{taskkit}:t:" + broken.id, garbage)
+    backend.get([broken.id])
+    given = claim(backend)
+    assert {one.task.id for one in given} == {one.id for one in good}
+    assert succeed(backend, given) == [True] * 3
+    record = backend.get([broken.id])[broken.id]
+    assert (record.state, record.failure.type) == (State.FAILED, "taskkit.errors.Corrupt")
+    assert (record.task.name, record.task.data) == ("?", garbage)
+    assert [one.task.id for one in backend.find(Query(states=[State.FAILED]), 9).records] == [
+        broken.id
+    ]
+    assert len(backend.delete([broken.id])) == 1
+    assert counts(backend) == {("mail", "succeeded"): 3}
+
+
+def test_a_record_that_was_removed_by_hand_stops_nobody(backend, raw):
+    register(backend)
+    gone, good = new_task(), new_task()
+    backend.put([gone, good])
+    raw.delete("{taskkit}:t:" + gone.id)
+    assert [one.task.id for one in claim(backend)] == [good.id]
+    assert counts(backend) == {("mail", "running"): 1}
+
+
+def test_a_running_task_whose_record_is_gone(backend, raw):
+    register(backend)
+    backend.put([new_task(), new_task()])
+    one, two = claim(backend)
+    raw.delete("{taskkit}:t:" + one.task.id)
+    assert succeed(backend, [one, two]) == [False, True]
+    for _ in range(2):
+        backend.heartbeat("w", 10**9, [], {})
+    assert backend.workers()[0].running == 0
+    backend.configure("mail", Limits(max_running=1))
+    backend.put([new_task()])
+    assert len(claim(backend)) == 1
+
+
+def test_a_server_that_is_not_there(opened):
+    with pytest.raises(Unavailable, match="127.0.0.1:1 cannot be used now"):
+        opened("redis://127.0.0.1:1").put([new_task()])
+
+
+def test_a_wrong_password_is_not_shown(opened, redis_url):
+    url = redis_url.replace("redis://", "redis://nobody:wrong-secret@")
+    with pytest.raises(Unavailable, match="refuses us") as caught:
+        opened(url).put([new_task()])
+    assert "wrong-secret" not in str(caught.value)
+
+
+def test_a_full_server_is_unavailable_for_a_while(backend, raw):
+    backend.put([new_task()])
+    raw.config_set("maxmemory", "1mb")
+    try:
+        with pytest.raises(Unavailable, match="cannot be used now"):
+            backend.put([new_task()])
+    finally:
+        raw.config_set("maxmemory", "0")
+    assert counts(backend) == {("mail", "queued"): 1}
+
+
+def test_a_key_of_another_kind_is_an_error_of_ours(backend, raw):
+    backend.migrate()
+    raw.set("{taskkit}:ids", "in the way")
+    with pytest.raises(BackendError, match="WRONGTYPE"):
+        backend.put([new_task()])
+
+
+def test_a_user_who_may_do_what_we_do(opened, raw, redis_url):
+    """The commands that docs/redis.md lists are enough, on the keys of the prefix only."""
+    commands = (
+        "+client|setname "
+        "+evalsha +eval +script|load +get +set +setnx +mget +del +unlink +exists +scan +time +info "
+        "+incr +hget +hset +hdel +hmget +hgetall +hkeys +hincrby +zadd +zrem +zcard +zscore "
+        "+zrange +zrangebyscore +zrangebylex +zlexcount +zremrangebyrank +zremrangebyscore "
+        "+smembers +sadd +srem +lindex +lrange +rpush +ltrim +publish +subscribe +select +wait"
+    )
+    raw.execute_command(
+        *("ACL", "SETUSER", "tasks", "reset", "on", ">pw", "~{taskkit}:*", "&{taskkit}:*"),
+        *commands.split(),
+    )
+    try:
+        backend = opened(redis_url.replace("redis://", "redis://tasks:pw@"))
+        register(backend)
+        backend.put([new_task(unique_key="u", lock_key="l", expires=2**52), new_task()])
+        claims = claim(backend)
+        backend.heartbeat("w", 10**9, [(c.task.id, c.token) for c in claims], {})
+        assert succeed(backend, claims) == [True, True]
+        assert backend.wait_done(claims[0].task.id, 5)
+        backend.wait(["mail"], 0)
+        backend.count()
+        backend.purge(older_than=0)
+        backend.clear()
+        with pytest.raises(BackendError):
+            opened(redis_url.replace("redis://", "redis://tasks:pw@"), prefix="theirs").migrate()
+    finally:
+        raw.execute_command("ACL", "DELUSER", "tasks")
+
+
+def test_limits_of_a_group_in_several_pieces(opened):
+    backend = opened(partitions=8, shards={"mail": 4})
+    with pytest.raises(Unsupported, match="found one with 4 shards"):
+        backend.configure("mail.sub", Limits(max_running=1))
+    backend.configure("mail", Limits())
