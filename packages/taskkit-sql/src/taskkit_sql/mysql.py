@@ -12,12 +12,12 @@ import sqlalchemy as sa
 
 from taskkit.errors import BackendError, Unavailable
 from taskkit_relational.dialects.mysql.statements import MysqlStatements
+from taskkit_relational.polling import Polling, Sign
 from taskkit_relational.statements import Cursor
 from taskkit_relational.wakeup import Source
 from taskkit_sql import mysql_connecting as connecting
 from taskkit_sql.mysql_errors import ERRORS, Errors
 from taskkit_sql.mysql_joining import WITHIN, Joining
-from taskkit_sql.mysql_poll import Polling, Sign
 from taskkit_sql.server import Begun
 from taskkit_sql.settings import ServerSettings
 

@@ -9,49 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from taskkit.errors import BackendError, Corrupt, SchemaMismatch, Unavailable
+from taskkit_relational.dialects.mysql import errors
 from taskkit_relational.dialects.mysql.named import number_of
 from taskkit_sql.settings import ServerSettings
 
 ERRORS: Final[tuple[type[Exception], ...]] = (pymysql.Error, SQLAlchemyError)
-
-_DEADLOCK: Final = 1213
-_LOCKED: Final = 1205
-_CONFLICTS: Final = {
-    _DEADLOCK,
-    _LOCKED,  # a lock was not to be had in time
-    1062,  # a unique key was taken meanwhile
-    1020,  # a row has changed since this transaction's snapshot (MariaDB from 11.6)
-    1412,  # a table was changed since
-    3101,  # the other servers of a group had another transaction first
-    3572,  # a lock was not to be had at once
-}
-
-_READ_ONLY: Final = {1290, 1792, 1836}
-"""The server, this transaction or this mode only reads: it was demoted."""
-
-_LOST: Final = {
-    0,  # the driver's, where it has closed the connection
-    1047,  # this node of a cluster does not serve now
-    1053,  # the server shuts down
-    1152, 1158, 1159, 1160, 1161, 1184,  # the network
-    1317,  # interrupted, as by a shutdown
-    1927,  # killed (MariaDB)
-    2006, 2013,  # gone
-    2014, 2027,  # out of step with the server
-    2055,
-    3169,  # killed (MySQL)
-    4031,  # idle for too long (MySQL)
-    *_READ_ONLY,
-}  # fmt: skip
-
-_UNREACHABLE: Final = {2002, 2003, 2005, 1129, 1130}
-_FULL: Final = {1021, 1030, 1114, 1041, 1037, 3}
-"""No room on the disk, in a table or in memory."""
-_CROWDED: Final = {1040, 1203, 1226}
-_SLOW: Final = {1969, 3024}
-_MISSING: Final = {1146, 1054, 1305}
-_FORBIDDEN: Final = {1142, 1143, 1227, 1370}
-_DAMAGED: Final = {1034, 1194, 1195, 1712, 1877}
 
 
 class Errors:
@@ -65,11 +27,11 @@ class Errors:
 
     def is_conflict(self, error: Exception) -> bool:
         """Return whether another transaction was in the way, so that it is worth beginning anew."""
-        return _number(error) in _CONFLICTS
+        return errors.is_conflict(_driver_error(error))
 
     def is_lost(self, error: Exception) -> bool:
         """Return whether the connection is of no more use."""
-        return _number(error) in _LOST
+        return errors.is_lost(_driver_error(error))
 
     def translate(self, error: Exception) -> BackendError:
         """Return what an error means and what to do; never with the password."""
@@ -103,9 +65,9 @@ class Errors:
             return Unavailable(
                 f"expected {self._where}, found none: {text}; run: CREATE DATABASE `{url.database}`"
             )
-        if number in _UNREACHABLE:
+        if number in errors.UNREACHABLE:
             return Unavailable(f"cannot reach {self._where}: {text}")
-        if number in _CROWDED:
+        if number in errors.CROWDED:
             return Unavailable(
                 f"expected a connection to {self._where}, found too many: {text}; "
                 "lower pool_size, or raise the server's max_connections"
@@ -114,39 +76,39 @@ class Errors:
 
     def _unavailable(self, number: int | None, text: str) -> BackendError | None:
         """Return what an error means that may be gone when it is tried again."""
-        if number in {_DEADLOCK, _LOCKED}:
+        if number in {errors.DEADLOCK, errors.LOCKED}:
             return Unavailable(
                 f"other transactions were in the way in {self._where}, again and again: {text}; "
                 "is one left open somewhere?"
             )
-        if number in _CONFLICTS:
+        if number in errors.CONFLICTS:
             return Unavailable(
                 f"other transactions were in the way in {self._where}, again and again: {text}"
             )
-        if number in _READ_ONLY:
+        if number in errors.READ_ONLY:
             return Unavailable(
                 f"expected to be able to write {self._where}, found it read-only: a replica, or a "
                 f"server that was demoted: {text}; let the URL lead to the one that is written to"
             )
-        if number in _SLOW:
+        if number in errors.SLOW:
             return Unavailable(
                 f"expected an answer of {self._where} within "
                 f"{self._settings.statement_timeout:g} s (statement_timeout), found none: {text}"
             )
-        if number in _FULL:
+        if number in errors.FULL:
             return Unavailable(f"{self._where} cannot be written: {text}; is the disk full?")
-        if number in _LOST:
+        if number in errors.LOST:
             return Unavailable(f"lost the connection to {self._where}: {text}")
         return None
 
     def _unusable(self, number: int | None, text: str) -> BackendError | None:
         """Return what an error means that somebody has to do something about."""
-        if number in _MISSING:
+        if number in errors.MISSING:
             return SchemaMismatch(
                 f"expected taskkit's tables in {self._where}, found: {text}; "
                 f"run: taskkit --url {self._settings.shown} db upgrade"
             )
-        if number in _FORBIDDEN:
+        if number in errors.FORBIDDEN:
             return BackendError(
                 f"expected the user {self._settings.url.username!r} to be allowed to use "
                 f"taskkit's tables in {self._where}, found: {text}; GRANT it"
@@ -156,7 +118,7 @@ class Errors:
                 f"expected {self._where} to take a task or a result of this size, found: {text}; "
                 "raise max_allowed_packet of the server, or lower max_data_bytes of the kit"
             )
-        if number in _DAMAGED:
+        if number in errors.DAMAGED:
             return Corrupt(f"expected {self._where} to be sound, found: {text}; restore a backup")
         return None
 

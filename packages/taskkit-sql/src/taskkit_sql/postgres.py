@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Any, Final, Literal, cast
 
 import psycopg
 import sqlalchemy as sa
 
 from taskkit.errors import BackendError
+from taskkit_relational.dialects.postgres.listening import (
+    CLAIMABLE,
+    FINISHED,
+    PATIENCE,
+    Listening,
+    channel_of,
+)
 from taskkit_relational.dialects.postgres.rarer import NOW
 from taskkit_relational.dialects.postgres.statements import PostgresStatements
 from taskkit_relational.migrations import VERSION_TABLE
@@ -20,7 +27,6 @@ from taskkit_relational.wakeup import Source
 from taskkit_sql import postgres_connecting as connecting
 from taskkit_sql.postgres_errors import ERRORS, Errors
 from taskkit_sql.postgres_joining import WITHIN, Joining
-from taskkit_sql.postgres_listen import CLAIMABLE, FINISHED, Listening, channel_of
 from taskkit_sql.postgres_poll import Polling
 from taskkit_sql.server import Begun
 from taskkit_sql.settings import ServerSettings
@@ -60,7 +66,7 @@ class Postgres:
         self.is_conflict = self._errors.is_conflict
         self.is_lost = self._errors.is_lost
         self._joining = Joining(settings, self.statements.prefix)
-        self._channel = channel_of(settings)
+        self._channel = channel_of(settings.prefix, settings.schema)
         self._begin = self._beginning().encode()
         self._tag = (0, "")
 
@@ -84,8 +90,17 @@ class Postgres:
     def source(self) -> Source:
         """Return a source of news, with a connection of its own, opened when it watches."""
         if self._settings.notify:
-            return Listening(self._settings, self.statements, self.tag, self.translate)
+            return Listening(
+                *(self._listening, self._channel, self.statements, self.tag),
+                *(self.errors, self.translate),
+            )
         return Polling(self._settings, self.statements, self.translate)
+
+    @contextmanager
+    def _listening(self) -> Generator[psycopg.Connection[Any]]:
+        with closing(connecting.connect(self._settings)) as connection:
+            connecting.bind(connection, PATIENCE)
+            yield connection
 
     # ---- transactions
 

@@ -9,26 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from taskkit.errors import BackendError, Corrupt, SchemaMismatch, Unavailable
+from taskkit_relational.dialects.postgres import errors
 from taskkit_sql.settings import ServerSettings
 
 ERRORS: Final[tuple[type[Exception], ...]] = (psycopg.Error, SQLAlchemyError)
-
-_CONFLICTS: Final = {
-    "40001",  # serialization failure
-    "40P01",  # deadlock
-    "55P03",  # a lock was not to be had in time
-    "23505",  # a unique key was taken meanwhile
-    "42P07",  # a table was made meanwhile
-    "42710",  # so was another object
-}
-
-# Of no more use although the server may still answer: it shuts down (57P01, 57P02), is not ready
-# yet (57P03), has ended an idle session (57P05, 25P03) or was demoted to one that only reads.
-_LOST: Final = {"57P01", "57P02", "57P03", "57P05", "25P03", "25006"}
-_LOST_CLASS: Final = "08"
-
-_MISSING: Final = {"42P01", "42703", "3F000"}
-"""A table, a column, a schema."""
 
 
 class Errors:
@@ -42,15 +26,11 @@ class Errors:
 
     def is_conflict(self, error: Exception) -> bool:
         """Return whether another transaction was in the way, so that it is worth beginning anew."""
-        return _state(error) in _CONFLICTS
+        return errors.is_conflict(_driver_error(error))
 
     def is_lost(self, error: Exception) -> bool:
         """Return whether the connection is of no more use."""
-        cause, state = _driver_error(error), _state(error)
-        if state is None:
-            # What libpq says of a broken connection has no code.
-            return isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
-        return state in _LOST or state.startswith(_LOST_CLASS)
+        return errors.is_lost(_driver_error(error))
 
     def translate(self, error: Exception) -> BackendError:
         """Return what an error means and what to do; never with the password."""
@@ -65,7 +45,7 @@ class Errors:
         return self._with_code(state, self._text(error))
 
     def _with_code(self, state: str, text: str) -> BackendError:
-        if state in _CONFLICTS:
+        if state in errors.CONFLICTS:
             return Unavailable(
                 f"other transactions were in the way in {self._where}, again and again: {text}"
             )
@@ -80,7 +60,7 @@ class Errors:
                 f"expected an answer of {self._where} within "
                 f"{self._settings.statement_timeout:g} s (statement_timeout), found none: {text}"
             )
-        if state in _MISSING:
+        if state in errors.MISSING:
             return SchemaMismatch(
                 f"expected taskkit's tables in {self._where}, found: {text}; "
                 f"run: taskkit --url {self._settings.shown} db upgrade"
@@ -102,7 +82,7 @@ class Errors:
             )
         if state in ("XX001", "XX002"):
             return Corrupt(f"expected {self._where} to be sound, found: {text}; restore a backup")
-        if state[:2] in ("53", "57", "58", _LOST_CLASS) or state == "25P03":
+        if state[:2] in ("53", "57", "58", errors.LOST_CLASS) or state == "25P03":
             # Out of connections, memory or disk; shutting down or starting; failing disks.
             return Unavailable(f"{self._where} cannot serve now: {text}")
         return BackendError(f"{self._where}: {text} (SQLSTATE {state})")

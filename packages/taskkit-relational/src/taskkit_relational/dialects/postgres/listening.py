@@ -14,11 +14,9 @@ from __future__ import annotations
 import selectors
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Final, cast
 from zlib import crc32
-
-import psycopg
 
 from taskkit.clock import monotonic
 from taskkit.errors import BackendError
@@ -26,9 +24,6 @@ from taskkit_relational.dialects.postgres.rarer import NOW
 from taskkit_relational.dialects.postgres.statements import PostgresStatements
 from taskkit_relational.statements import Cursor
 from taskkit_relational.wakeup import Room
-from taskkit_sql.postgres_connecting import bind, connect
-from taskkit_sql.postgres_errors import ERRORS
-from taskkit_sql.settings import ServerSettings
 
 CLAIMABLE: Final = "c"
 FINISHED: Final = "d"
@@ -42,8 +37,9 @@ _RENEWED: Final = 2.5
 _AGAIN: Final = (0.01, 0.05, 0.25, 1.0)
 """Seconds after a fresh promise at which a commit that was under way is looked for."""
 
-_PATIENCE: Final = 5.0
-"""Seconds within which so small a statement is answered, or the connection is dead."""
+PATIENCE: Final = 5.0
+"""Seconds within which so small a statement is answered, or the connection is dead. Whoever
+connects sees to that."""
 
 # What another process has promised for almost as long is not written again.
 _PROMISE: Final = f"""
@@ -56,25 +52,38 @@ FROM clock CROSS JOIN @waiting AS w LEFT JOIN promised AS p ON p.kind = w.kind
 """  # noqa: S608 - own names
 
 
-def channel_of(settings: ServerSettings) -> str:
+def channel_of(prefix: str, schema: str | None = None) -> str:
     """Return the channel of a store: channels belong to a database, stores to a schema."""
-    place = "" if settings.schema is None else f"_{crc32(settings.schema.encode()):08x}"
-    return f"{settings.prefix.lower()}news{place}"
+    place = "" if schema is None else f"_{crc32(schema.encode()):08x}"
+    return f"{prefix.lower()}news{place}"
 
 
 class Listening:
-    """The source of news of a PostgreSQL store."""
+    """The source of news of a PostgreSQL store.
+
+    Args:
+        connecting: Gives a connection of psycopg 3 to be alone with, in autocommit.
+        channel: Of the store, see ``channel_of``.
+        statements: The store's.
+        tag: What this process signs its own news with.
+        errors: What the driver raises …
+        translate: … and what that means.
+    """
 
     def __init__(
         self,
-        settings: ServerSettings,
+        connecting: Callable[[], AbstractContextManager[Any]],
+        channel: str,
         statements: PostgresStatements,
         tag: Callable[[], str],
+        errors: tuple[type[Exception], ...],
         translate: Callable[[Exception], BackendError],
     ) -> None:
-        self._settings = settings
+        self._connecting = connecting
+        self._channel = channel
         self._statements = statements
         self._tag = tag
+        self._errors = errors
         self._translate = translate
         self._bell: socket.socket | None = None
 
@@ -88,17 +97,16 @@ class Listening:
     def watch(self, room: Room) -> None:
         """Watch until nobody has waited for a while."""
         try:
-            with closing(connect(self._settings)) as connection, self._belled() as bell:
-                bind(connection, _PATIENCE)
+            with self._connecting() as connection, self._belled() as bell:
                 watch = _Watch(connection, bell, self._statements, self._tag())
                 # What is promised may be lost with the server: everybody promises anew then.
                 watch.execute("SET synchronous_commit = off")
-                watch.execute(f"LISTEN {channel_of(self._settings)}")
+                watch.execute(f"LISTEN {self._channel}")
                 while room.is_wanted():
                     watch.promise(room)
                     watch.rest()
                     watch.tell(room)
-        except ERRORS as error:
+        except self._errors as error:
             raise self._translate(error) from error
 
     @contextmanager
@@ -120,7 +128,7 @@ class _Watch:
 
     def __init__(
         self,
-        connection: psycopg.Connection[Any],
+        connection: Any,
         bell: socket.socket,
         statements: PostgresStatements,
         tag: str,
