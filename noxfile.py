@@ -137,7 +137,7 @@ def tests(session: nox.Session, package: str) -> None:
             session,
             "packages/taskkit-core[cli,demo,reload]",
             *(*SERVED, REDIS, DJANGO, PACKAGES["conformance"]),
-            groups=("test", "django"),
+            groups=("test", "django", "examples"),
         )
         paths, split = ["tests/acceptance", "tests/docs", "tests/examples", "docs"], []
     if package == "conformance":
@@ -153,7 +153,7 @@ def coverage(session: nox.Session) -> None:
         session,
         "packages/taskkit-core[cli,demo,reload]",
         *(*SERVED, REDIS, DJANGO, PACKAGES["conformance"]),
-        groups=("test", "django", "coverage"),
+        groups=("test", "django", "examples", "coverage"),
     )
     session.run("coverage", "erase")
     session.run(*("coverage", "run", "-m", "pytest", "--ignore", "tests/faults", *session.posargs))
@@ -218,7 +218,7 @@ def types(session: nox.Session) -> None:
         session,
         "packages/taskkit-core[cli,demo,reload]",
         *(*SERVED, REDIS, DJANGO, PACKAGES["conformance"]),
-        groups=("types", "test", "django"),
+        groups=("types", "test", "django", "examples"),
     )
     typing_tests = [str(path) for path in sorted(ROOT.glob("packages/*/typing_tests"))]
     session.run("mypy", *SOURCES, "examples")
