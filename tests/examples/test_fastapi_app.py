@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from taskkit.task import State
 
 pytest_plugins = ["taskkit_conformance.servers.fixtures"]
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_app.py"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "fastapi_app.py"
 DRIVERS = {"postgresql:": "postgresql+psycopg:", "mysql:": "mysql+pymysql:"}
 
 
@@ -67,3 +69,9 @@ def test_what_is_no_order_is_told_so(shop):
         assert order(client, 0).status_code == 422
         assert client.get("/orders/7").status_code == 404
     assert shop.kit.stats().count("mail", State.QUEUED) == 0
+
+
+def test_what_the_readme_shows_is_what_runs():
+    readme = (ROOT / "packages" / "taskkit-sql" / "README.md").read_text()
+    (shown,) = re.findall(r"```python\n(@app\.post.*?)```", readme, re.S)
+    assert shown in EXAMPLE.read_text()
