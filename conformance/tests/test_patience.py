@@ -78,6 +78,17 @@ def test_what_was_denied_never_shrinks():
     assert 0 <= denied_seconds() <= denied_seconds()
 
 
+def test_what_others_were_denied_can_be_handed_in(monkeypatch, tmp_path):
+    counts = tmp_path / "schedstat"
+    counts.write_text("1000000000 250000000 7\n")
+    monkeypatch.setattr(patience, "_COUNTS", counts)
+    monkeypatch.setattr(patience, "_handed_in", {"seconds": 0.0})
+    assert denied_seconds() == 0.25
+    patience.hand_in()
+    assert denied_seconds() == 0.5
+
+
 def test_nothing_was_denied_where_nobody_counts(monkeypatch, tmp_path):
     monkeypatch.setattr(patience, "_COUNTS", tmp_path / "nothing")
+    monkeypatch.setattr(patience, "_handed_in", {"seconds": 0.0})
     assert denied_seconds() == 0.0

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NoReturn
 
 from taskkit_conformance.case import Violated
-from taskkit_conformance.patience import Patience
+from taskkit_conformance.patience import Patience, hand_in
 from taskkit_conformance.schedule import Schedule
 
 _POLL_SECONDS: Final = 0.005
@@ -188,6 +188,7 @@ class Interleaving:
             actor.error = error
         finally:
             _here.actor = None
+            hand_in()
             self._end(actor)
 
     def edge(self, *, lock: bool = False) -> None:

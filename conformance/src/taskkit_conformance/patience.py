@@ -8,6 +8,7 @@ was stopped, or a machine that slept, has used up nothing at all.
 
 from __future__ import annotations
 
+import threading
 import time  # noqa: TID251 - for the time that a processor spent, which is no time of day
 from pathlib import Path
 from typing import Final
@@ -56,11 +57,27 @@ def share_of_a_processor() -> float:
     return min(1.0, spent / max(monotonic() - began, _PROBE))
 
 
+_handed_in: dict[str, float] = {"seconds": 0.0}
+_lock: Final = threading.Lock()
+
+
+def hand_in() -> None:
+    """Count what this thread was denied for the one who waits for it; called at its end."""
+    denied = _denied_here()
+    with _lock:
+        _handed_in["seconds"] += denied
+
+
 def denied_seconds() -> float:
     """Return how long this thread has waited for a processor that others used, since it began.
 
-    Linux counts that, to the nanosecond; where nobody does, it is 0.
+    Linux counts that, to the nanosecond; where nobody does, it is 0. What was handed in by those
+    for whom it waited meanwhile is part of it.
     """
+    return _denied_here() + _handed_in["seconds"]
+
+
+def _denied_here() -> float:
     try:
         return int(_COUNTS.read_bytes().split()[1]) / 1e9
     except (OSError, IndexError, ValueError):

@@ -25,8 +25,9 @@ PATIENCE: Final = 30.0
 """Seconds that an example may take beyond its check's budget before it counts as hanging; only
 those count in which this process could have computed."""
 
-_LOOK: Final = 0.1
-"""Seconds between two looks at a search."""
+_LOOK: Final = 1.0
+"""Seconds between two looks at a search. Few of them: who looks needs Python's lock, and on a busy
+machine the search waits until it has had it."""
 
 _UNDECIDED: Final = 0.01
 """Share of examples that may remain undecided."""

@@ -21,7 +21,7 @@ from taskkit_conformance.verdicts import Outcome, Verdict
 
 _LONG = 20.0
 """Seconds for one check: so many that the number of examples decides."""
-_BY_CHANCE = ("race", "chaos")
+BY_CHANCE = ("race", "chaos")
 """Lanes in which the machine decides what happens: they may look as long as in `standard`."""
 
 
@@ -101,7 +101,7 @@ def run(
     check: Check, bench: Bench, seed: int, profile: str = "", *, hurried: bool = True
 ) -> Outcome:
     """Run one check within the budget of its profile, without making a failure small."""
-    profile = profile or ("standard" if check.lane in _BY_CHANCE else "quick")
+    profile = profile or ("standard" if check.lane in BY_CHANCE else "quick")
     budget = replace(PROFILES[profile].budget(check, _checks()), shrinking=0)
     if not hurried:
         budget = replace(budget, seconds=_LONG)

@@ -2,15 +2,15 @@
 
 Every mutant is looked at with several seeds by the checks of the property that has to find it, as
 often and as long as the quick profile looks; in the lanes where the machine decides what happens
-(race, chaos) as the standard profile does, and with three seeds in the lane chaos, of which each
-costs seconds. Every benign variant is looked at by all checks, with three seeds.
+(race, chaos) as the standard profile does, and with three seeds, of which each costs seconds. Every
+benign variant is looked at by all checks, with three seeds. What is not measured anew stays.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from math import ceil
@@ -20,7 +20,7 @@ from pathlib import Path
 from benign import VARIANTS
 
 from mutants import Mutant, all_mutants, groups
-from mutants.killing import alarms, hunt
+from mutants.killing import BY_CHANCE, alarms, hunt
 from taskkit_conformance.check import all_checks
 from taskkit_conformance.properties import property_of
 
@@ -37,9 +37,9 @@ _FEW = 3
 _HEAD = """\
 # Kill matrix
 
-Made by `nox -s mutants -- --seeds {seeds}`: each mutant is one small fault, each named property has
-to find it as often and as long as the quick profile looks (race and chaos: the standard one), with
-{seeds} seeds (chaos: {few}). {good} of {total} mutants were found in at least 95 % of the seeds.
+Made by `nox -s mutants -- --seeds 20`: each mutant is one small fault, each named property has to
+find it as often and as long as the quick profile looks (race and chaos: the standard one). {good} of
+{total} mutants were found in at least 95 % of the seeds{rest}.
 
 What one process cannot show is a fault of a store behind a network, in the lane chaos: `remote` in
 the column of the store. All others are changes of the memory backend, of the core or (`sql`) of
@@ -98,30 +98,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows = _rows(pool, options.numbers, seeds)
         if not options.numbers:
             false = _false_alarms(pool, range(_FEW))
-    if rows and not options.numbers:
-        FILE.write_text(_text(rows, len(seeds)), encoding="utf-8")
     bad = [row for row in rows if not row.good]
     _say(f"{len(rows)} mutants, {len(bad)} of them not found; {false} false alarms")
     return 1 if bad or false else 0
 
 
 def _rows(pool: Executor, numbers: Sequence[int], seeds: range) -> list[Row]:
-    wanted = [each for each in all_mutants() if not numbers or each.number in numbers]
-    rows = []
-    for done in as_completed([pool.submit(hunted, each.number, seeds) for each in wanted]):
+    """Measure, and write down what was measured, with what was measured before."""
+    mutants = {each.number: each for each in all_mutants()}
+    rows = {row.mutant.number: row for row in _read(mutants)}
+    looks = [pool.submit(hunted, number, seeds) for number in numbers or mutants]
+    measured = []
+    for done in as_completed(looks):
         number, killed, looked, said = done.result()
-        [one] = [each for each in wanted if each.number == number]
-        rows.append(row := Row(one, killed, looked, said))
+        row = rows[number] = Row(mutants[number], killed, looked, said)
+        measured.append(row)
+        FILE.write_text(_text([rows[each] for each in sorted(rows)]), encoding="utf-8")
         mark = "   " if row.good else "!!!"
-        place = f"{one.property}[{one.lane}]"
-        _say(f"{mark} {number:3} {place:18} {killed}/{looked} {one.sentence}")
-    return sorted(rows, key=lambda row: row.mutant.number)
+        place = f"{row.mutant.property}[{row.mutant.lane}]"
+        _say(f"{mark} {number:3} {place:18} {killed}/{looked} {row.mutant.sentence}")
+    return measured
+
+
+def _read(mutants: Mapping[int, Mutant]) -> Iterator[Row]:
+    """Read the rows that were measured before."""
+    lines = FILE.read_text(encoding="utf-8").splitlines() if FILE.exists() else []
+    for line in lines:
+        cells = [cell.strip() for cell in line.split(" | ", 6)]
+        number = cells[0].removeprefix("| ")
+        if len(cells) == 7 and number.isdecimal() and int(number) in mutants:
+            killed, _, seeds = cells[5].partition(" of ")
+            said = cells[6].removesuffix(" |").strip("`").replace("\\|", "|")
+            yield Row(mutants[int(number)], int(killed), int(seeds), said)
 
 
 def hunted(number: int, seeds: range) -> tuple[int, int, int, str]:
     """Return a mutant's number, in how many of how many seeds it was found, and what was said."""
     [mutant] = [each for each in all_mutants() if each.number == number]
-    seeds = seeds[:_FEW] if mutant.lane == "chaos" else seeds
+    seeds = seeds[:_FEW] if mutant.lane in BY_CHANCE else seeds
     found = [hunt(mutant, seed) for seed in seeds]
     said = next((each.said for each in found if each.killed), "")
     return number, sum(each.killed for each in found), len(seeds), said
@@ -148,12 +162,12 @@ def alarmed(name: str, seed: int) -> list[str]:
     return alarms(VARIANTS[name], checks, seed)
 
 
-def _text(rows: Sequence[Row], seeds: int) -> str:
+def _text(rows: Sequence[Row]) -> str:
+    left = len(all_mutants()) - len(rows)
     head = _HEAD.format(
-        seeds=seeds,
         total=len(rows),
         good=sum(row.good for row in rows),
-        few=_FEW,
+        rest=f"; {left} are not measured yet" if left else "",
     )
     return head + "".join(_line(row) for row in rows)
 
