@@ -38,8 +38,9 @@ _HEAD = """\
 # Kill matrix
 
 Made by `nox -s mutants -- --seeds 20`: each mutant is one small fault, each named property has to
-find it as often and as long as the quick profile looks (race and chaos: the standard one). {good} of
-{total} mutants were found in at least 95 % of the seeds{rest}.
+find it as often and as long as the quick profile looks (race and chaos: the standard one).
+
+{good} of {total} mutants were found in at least 95 % of the seeds{rest}.
 
 What one process cannot show is a fault of a store behind a network, in the lane chaos: `remote` in
 the column of the store. All others are changes of the memory backend, of the core or (`sql`) of
