@@ -145,7 +145,8 @@ CLEAR: Final = "DELETE FROM @task LIMIT 20000"
 
 # What changes when something may have become claimable: for each group with ready tasks the first
 # of them and, where the group is limited, how many run; what waits longest, and how much is due.
-# Pauses and limits too. Groups beyond the first 200 are noticed when others have gone.
+# Pauses and limits too. Groups beyond the first 200 are noticed when others have gone. (To sort by
+# what is the same for all is how MySQL is told that the index has that order.)
 SIGN: Final = """
 SELECT s.controls, r.many, r.mixed, (SELECT min(waiting_due) FROM @task FORCE INDEX (by_waiting)),
     (SELECT count(*) FROM (SELECT 1 FROM @task FORCE INDEX (by_waiting)
@@ -154,11 +155,13 @@ SELECT s.controls, r.many, r.mixed, (SELECT min(waiting_due) FROM @task FORCE IN
 FROM @store AS s CROSS JOIN (
     SELECT count(*) AS many, bit_xor(crc32(concat(
         (SELECT f.id FROM @task AS f FORCE INDEX (by_place) WHERE f.state = 1 AND f.grp = g.grp
-            ORDER BY f.place_rank, f.place_at, f.due, f.id LIMIT 1), ' ',
+            ORDER BY f.state, f.grp, f.place_rank, f.place_at, f.due, f.id LIMIT 1),
+        ' ',
         CASE WHEN l.max_running IS NULL THEN 0 ELSE
             (SELECT count(*) FROM @task AS x FORCE INDEX (by_place)
                 WHERE x.state = 3 AND x.grp = g.grp) END))) AS mixed
-    FROM (SELECT grp FROM @task FORCE INDEX (by_place) WHERE state = 1 GROUP BY grp LIMIT 200) AS g
+    FROM (SELECT grp FROM @task FORCE INDEX (by_place) WHERE state = 1
+        GROUP BY state, grp LIMIT 200) AS g
     LEFT JOIN @limits AS l ON l.grp = g.grp
 ) AS r
 WHERE s.one = 1

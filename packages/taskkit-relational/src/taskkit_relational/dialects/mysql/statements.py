@@ -19,6 +19,9 @@ from taskkit_relational.statements import Cursor, Search, Values
 _ENDLESS: Final = 1 << 62
 """Later than every instant."""
 
+_BEFORE_ALL: Final = -128
+"""Before the rank of every priority."""
+
 _KEPT: Final = 10_000
 """Tokens whose rows may stay, so that none is removed that is being given out."""
 _TIDY_EVERY: Final = 1_000
@@ -104,7 +107,12 @@ class MysqlStatements:
         return cast("tuple[int | None, str | None]", found)
 
     def first_ready(self, cursor: Cursor, group: str) -> int | None:
-        return cast("int | None", self._named.one(cursor, sql.FIRST_READY, group))
+        dues: list[int] = []
+        rank = _BEFORE_ALL
+        while found := self._named.rows(cursor, sql.NEXT_RANK, group, rank):
+            rank, due = found[0]
+            dues.append(due)
+        return min(dues, default=None)
 
     def has_expired(self, cursor: Cursor, now: int) -> bool:
         return self._named.one(cursor, sql.HAS_EXPIRED, now) is not None

@@ -133,11 +133,11 @@ SELECT {GRP} FROM @task FORCE INDEX (by_place) WHERE state = 0 AND grp >= %s AND
 ORDER BY grp LIMIT 1
 """
 
-# A seek for each priority there is, not a look at everything that is ready.
-FIRST_READY: Final = """
-SELECT min(first) FROM (
-    SELECT min(place_at) AS first FROM @task FORCE INDEX (by_place) WHERE state = 1 AND grp = %s
-    GROUP BY place_rank) AS ranks
+# The first of the next lower priority: a seek, however many are ready. As one statement with all
+# priorities MariaDB would walk through the group.
+NEXT_RANK: Final = """
+SELECT place_rank, place_at FROM @task FORCE INDEX (by_place)
+WHERE state = 1 AND grp = %s AND place_rank > %s ORDER BY place_rank, place_at LIMIT 1
 """
 
 HAS_EXPIRED: Final = """
