@@ -8,6 +8,7 @@ head; the rest is the client's. Instants in the head are text of eighteen digits
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -142,10 +143,15 @@ def task_arguments(task: NewTask) -> tuple[str | int | bytes, ...]:
         instant(task.due),
         f"{MAX_PRIORITY - task.priority:03d}",
         "" if task.expires is None else instant(task.expires),
-        micros(task.ttl),
+        _packed_ttl(task.ttl),
         b"" if plain else _encode(options),
         _encode(rest),
     )
+
+
+@lru_cache(maxsize=64)
+def _packed_ttl(ttl: float) -> bytes:
+    return _encode(micros(ttl))
 
 
 def settlement_arguments(

@@ -16,6 +16,19 @@ from typing import Final
 
 _USES: Final = re.compile(r"-- uses ([a-z ]+)\n")
 
+_MODULE: Final = """
+local built_{name} = nil
+local function {name}()
+  if not built_{name} then
+    built_{name} = (function()
+{text}
+    end)()
+  end
+  return built_{name}
+end
+"""
+"""Most calls need few modules, and to build a function costs a tenth of a microsecond each time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -38,7 +51,7 @@ def script(name: str) -> Script:
     used = _USES.match(main)
     base, *modules = used[1].split() if used else ()
     parts = [_read(base)]
-    parts += [f"local {module} = lazy(function()\n{_read(module)}\nend)" for module in modules]
+    parts += [_MODULE.format(name=module, text=_read(module)) for module in modules]
     # As a function, too: what a function takes from the one around it, it finds at once, but among
     # the locals of the main chunk Lua has to search.
     parts.append(f"return (function()\n{main}\nend)()")

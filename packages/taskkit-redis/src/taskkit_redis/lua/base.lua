@@ -135,14 +135,8 @@ local function key_of(id)
   return P .. 't:' .. id
 end
 
--- ---- modules
-
--- A module is built when it is first asked for: most calls need few of them, and to build a function
--- costs a tenth of a microsecond each time.
-local function lazy(build)
-  local built = nil
-  return function()
-    built = built or build()
-    return built
+local function count_group(group, by)
+  if call('HINCRBY', P .. 'groups', group, by) <= 0 then
+    call('HDEL', P .. 'groups', group)
   end
 end

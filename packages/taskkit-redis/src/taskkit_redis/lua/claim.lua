@@ -168,16 +168,20 @@ local claims, runs, mine, busy = {}, {}, {}, {}
 local served = {}
 local token = math.max(tonumber(call('GET', P .. 'token') or '0'), clock[1] * 1000000 + clock[2])
 
--- What is known of a task while it runs; see records.
-local function run_entry(token, glen, due)
-  return token .. now .. '-' .. glen .. due .. worker
-end
+local endings = {}
+
+-- The entry of a running task is: token, began, "c" if it is to be cancelled, length of the group's
+-- name, due, worker (see records).
 
 local function give(group, id, raw, due)
   token = token + 1
   local number = string.format('%016.0f', token)
-  local glen = string.format('%03d', #group)
-  runs[#runs + 1], runs[#runs + 2] = id, run_entry(number, glen, due)
+  local ending = endings[group]
+  if not ending then
+    ending = now .. '-' .. string.format('%03d', #group)
+    endings[group] = ending
+  end
+  runs[#runs + 1], runs[#runs + 2] = id, number .. ending .. due .. worker
   mine[#mine + 1], mine[#mine + 2] = number, id
   claims[#claims + 1], claims[#claims + 2], claims[#claims + 3] = id, raw, number
   busy[group] = (busy[group] or 0) + 1
@@ -199,18 +203,18 @@ local function locked(group, task, due)
   return true
 end
 
-local function consider(group, member, raw)
+-- What to do with one that is not plain; returns 1 if it is given.
+local function consider(group, id, member, raw)
   local due, tail = string.sub(member, 4, 21), string.sub(member, 22)
   if due > now then
     -- The clock was set back: it waits again.
     lines().enter_waiting(group, { 0, due .. string.sub(member, 1, 3) .. tail })
     return 0
   end
-  local id = group .. '_' .. tail
   if not raw then
     -- Evicted, or removed by hand: there is nothing to run.
     call('ZREM', P .. 'ids', id)
-    records().count_group(group, -1)
+    count_group(group, -1)
     return 0
   end
   if not is_plain(raw) then
@@ -231,20 +235,27 @@ end
 
 -- Take up to `most` from the beginning of a group's line; return how many, and whether it is empty.
 local function take(group, most)
-  local key, taken = P .. 'q:' .. group, 0
+  local key, prefix, taken = P .. 'q:' .. group, group .. '_', 0
   while taken < most and examined < BUDGET do
     local line = call('ZRANGE', key, 0, most - taken - 1)
     if #line == 0 then
       return taken, true
     end
-    local keys = {}
+    local ids, keys = {}, {}
     for place, member in ipairs(line) do
-      keys[place] = key_of(group .. '_' .. string.sub(member, 22))
+      local id = prefix .. string.sub(member, 22)
+      ids[place], keys[place] = id, key_of(id)
     end
     local raws = read_all('MGET', nil, keys)
     call('ZREMRANGEBYRANK', key, 0, #line - 1)
     for place, member in ipairs(line) do
-      taken = taken + consider(group, member, raws[place])
+      local raw, due = raws[place], string.sub(member, 4, 21)
+      if raw and due <= now and is_plain(raw) then
+        give(group, ids[place], raw, due)
+        taken = taken + 1
+      else
+        taken = taken + consider(group, ids[place], member, raw)
+      end
     end
     examined = examined + #line
   end

@@ -1,10 +1,17 @@
 -- Absent: waiting or queued. All of them or none.
 --
--- Eight arguments for each task: id, length of its group's name, due, priority, expires, ttl, options
--- (packed; empty: none), rest (packed).
+-- Eight arguments for each task: id, length of its group's name, due, priority, expires, ttl (packed),
+-- options (packed; empty: none), rest (packed).
 
 local FIELDS = 8
 local NEW, KNOWN = 0, 1
+
+-- The record of a new task; `options` and `ttl` are packed.
+local function new_record(options, due, priority, expires, ttl, rest)
+  expires = expires == '' and '\160' or '\178' .. expires
+  return '\146\154\161q' .. (options == '' and '\194' or options) .. '\178' .. due .. '\178' .. now
+    .. '\163' .. priority .. expires .. '\0\0\0' .. ttl .. rest
+end
 
 local function group_at(place)
   return string.sub(ARGV[place], 1, tonumber(ARGV[place + 1]))
@@ -73,9 +80,9 @@ local function write(first, answers, options)
       local id, group, tail = ARGV[place], group_at(place), tail_at(place)
       local due, expires = resolve(ARGV[place + 2]), resolve(ARGV[place + 4])
       local priority, chosen = ARGV[place + 3], options[index]
-      local ttl = tonumber(ARGV[place + 5])
-      local head = cmsgpack.pack({ 'q', chosen, due, now, priority, expires, 0, 0, 0, ttl })
-      call('SET', key_of(id), '\146' .. head .. ARGV[place + 7])
+      local raw =
+        new_record(ARGV[place + 6], due, priority, expires, ARGV[place + 5], ARGV[place + 7])
+      call('SET', key_of(id), raw)
       ids[#ids + 1], ids[#ids + 2] = 0, id
       local is_due = due <= now
       local line = lines_of(is_due and ready or waiting, group)
@@ -115,18 +122,12 @@ local function put_all(first, bounded, only_looks)
   if not only_looks then
     write(first, answers, options)
     for group, by in pairs(grown) do
-      records().count_group(group, by)
+      count_group(group, by)
     end
   end
   return answers
 end
 
 return {
-  group_at = group_at,
-  tail_at = tail_at,
-  judge = judge,
-  too_full = too_full,
-  lines_of = lines_of,
-  write = write,
   put_all = put_all,
 }

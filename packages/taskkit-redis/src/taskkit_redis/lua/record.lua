@@ -23,13 +23,13 @@ local task = {
   run = { began = ARGV[11], worker = '' },
 }
 task.head = records().lengthen({
-  'q', options, resolve(ARGV[5]), now, ARGV[6], resolve(ARGV[7]), 0, 0, 0, tonumber(ARGV[8]),
+  'q', options, resolve(ARGV[5]), now, ARGV[6], resolve(ARGV[7]), 0, 0, 0, cmsgpack.unpack(ARGV[8]),
 })
 local failure = ARGV[13] ~= '' and cmsgpack.unpack(ARGV[13]) or false
 records().note(task, ARGV[12], failure)
 task.head[BEGAN] = ARGV[11]
 call('ZADD', P .. 'ids', 0, id)
-records().count_group(task.group, 1)
+count_group(task.group, 1)
 if ARGV[12] == 'succeed' then
   transitions().finish(task, 's', false, ARGV[14])
 else

@@ -3,6 +3,15 @@
 -- A record is a MessagePack array: the head, which scripts read and write; the rest, which only
 -- clients understand (name, data, labels …); and, once it has succeeded, the result. A task that
 -- runs has an entry in the hash "running" beside it, so that a claim need not rewrite its record.
+--
+-- Nearly all tasks have no options, are claimed once, and succeed. Their records are put together
+-- from text, three times as fast as by packing: those are the only two places that know the bytes.
+-- The head of a task that was never claimed is:
+--
+--   byte   1  array of 2      2  array of 10    3  "q"          5  false, or its options, packed
+--   and without options       6  due           25  created     44  priority
+--                            48  expires: ""   49  attempt, retries, losses: 0, 0, 0
+--                            52  ttl
 
 -- ---- the entry of a running task
 
@@ -57,7 +66,7 @@ local function save(task, result)
   local raw = (result and '\147' or '\146') .. cmsgpack.pack(head) .. task.rest .. (result or '')
   if native and head[STATE] ~= 'q' then
     local gone = tonumber(head[DONE]) + head[TTL]
-    call('SET', key_of(task.id), raw, 'PXAT', string.format('%.0f', math.ceil(gone / 1000)))
+    call('SET', key_of(task.id), raw, 'PXAT', math.ceil(gone / 1000))
   else
     call('SET', key_of(task.id), raw)
   end
@@ -72,12 +81,6 @@ local function lengthen(head)
 end
 
 -- ---- what else is known of it
-
-local function count_group(group, by)
-  if call('HINCRBY', P .. 'groups', group, by) <= 0 then
-    call('HDEL', P .. 'groups', group)
-  end
-end
 
 local function mark_old(task)
   return task.head[STATE] .. string.format('%03d', task.glen) .. task.id
@@ -110,7 +113,6 @@ return {
   load = load,
   save = save,
   lengthen = lengthen,
-  count_group = count_group,
   mark_old = mark_old,
   limited = limited,
   note = note,

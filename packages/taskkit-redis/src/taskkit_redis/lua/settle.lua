@@ -19,21 +19,50 @@ local raws = read_all('MGET', nil, keys)
 
 local ran, left, done, old, idle = {}, {}, {}, {}, {}
 
-local function succeed_plainly(task, result)
-  local head, run, group = records().lengthen(task.head), task.run, task.group
-  head[SETTLED], head[BEGAN] = run.token .. 'succeed', run.began
-  records().note(task, 'succeed')
-  head[STATE], head[DONE] = 's', now
-  records().save(task, result)
-  ran[#ran + 1] = task.id
-  local lefts, dones = left[run.worker] or {}, done[group] or {}
-  left[run.worker], done[group] = lefts, dones
-  lefts[#lefts + 1] = task.id
-  dones[#dones + 1], dones[#dones + 2] = head[DUE], task.tail
-  old[#old + 1] = string.format('%.0f', instant + head[TTL])
-  old[#old + 1] = records().mark_old(task)
+-- Whether a record is as put by new_record, without options, and was not changed since.
+local function is_untouched(raw)
+  return string.sub(raw, 1, 5) == '\146\154\161q\194' and string.sub(raw, 48, 51) == '\160\0\0\0'
+end
+
+local packed_workers = {}
+
+-- The record of an untouched task that has succeeded in its first attempt, and its ttl.
+local function first_success(raw, token, began, worker, result)
+  local offset, ttl = cmsgpack.unpack_one(raw, 51)
+  local who = packed_workers[worker]
+  if not who then
+    who = cmsgpack.pack(worker)
+    packed_workers[worker] = who
+  end
+  local times = '\178' .. began .. '\178' .. now
+  return '\147\159\161s' .. string.sub(raw, 5, 48) .. '\1' .. string.sub(raw, 50, offset)
+    .. '\183' .. token .. 'succeed' .. times .. '\194\145\150\1' .. times .. who .. '\167succeed\194'
+    .. string.sub(raw, offset + 1) .. result, ttl
+end
+
+local function lines_of(lines, name)
+  local found = lines[name] or {}
+  lines[name] = found
+  return found
+end
+
+local function succeed_plainly(id, glen, entry, raw, token, result)
+  local worker = string.sub(entry, 57)
+  local record, ttl = first_success(raw, token, string.sub(entry, 17, 34), worker, result)
+  local gone = instant + ttl
+  if native then
+    call('SET', key_of(id), record, 'PXAT', math.ceil(gone / 1000))
+  else
+    call('SET', key_of(id), record)
+  end
+  local group = string.sub(id, 1, glen)
+  local lefts, dones = lines_of(left, worker), lines_of(done, group)
+  ran[#ran + 1] = id
+  lefts[#lefts + 1] = id
+  dones[#dones + 1], dones[#dones + 2] = string.sub(raw, 7, 24), string.sub(id, glen + 2)
+  old[#old + 1], old[#old + 2] = gone, 's' .. string.sub(entry, 36, 38) .. id
   idle[group] = (idle[group] or 0) + 1
-  over(task.id)
+  over(id)
 end
 
 local function write_together()
@@ -89,9 +118,6 @@ local function finally(task, outcome, failure, result)
 end
 
 local function apply(task, outcome, due, packed, result)
-  if outcome == 'succeed' and task.options == DEFAULTS and not task.run.cancelling then
-    return succeed_plainly(task, result)
-  end
   local failure = packed ~= '' and cmsgpack.unpack(packed) or false
   task.outcome = outcome
   if outcome == 'discard' then
@@ -119,25 +145,44 @@ local function repeated(task, id, token, outcome)
   return gone and tonumber(gone) == tonumber(token)
 end
 
+-- Settle one of which more than a glance is needed; return whether it stands.
+local function settle(task, id, place)
+  local token, outcome = ARGV[place + 2], ARGV[place + 3]
+  if task and task.run and task.run.token == token then
+    apply(task, outcome, resolve(ARGV[place + 4]), ARGV[place + 5], ARGV[place + 6])
+    task.run = nil
+    return true
+  end
+  return repeated(task, id, token, outcome)
+end
+
 local answers, met = {}, {}
 for index, id in ipairs(ids) do
   local place = FIRST + (index - 1) * FIELDS
   local token, outcome = ARGV[place + 2], ARGV[place + 3]
+  local raw, entry, glen = raws[index], entries[index], tonumber(ARGV[place + 1])
   local task = met[id]
-  if task == nil then
-    local raw, entry = raws[index], entries[index]
-    task = raw and records().task_of(id, tonumber(ARGV[place + 1]), raw, entry and records().read_run(entry))
-    met[id] = task or false
-  end
-  if task and task.run and task.run.token == token then
-    apply(task, outcome, resolve(ARGV[place + 4]), ARGV[place + 5], ARGV[place + 6])
-    task.run = nil
-    if outcome == 'discard' then
-      met[id] = false
-    end
+  if
+    task == nil
+    and outcome == 'succeed'
+    and entry
+    and string.sub(entry, 1, 16) == token
+    and string.sub(entry, 35, 35) == '-'
+    and raw
+    and is_untouched(raw)
+  then
+    succeed_plainly(id, glen, entry, raw, token, ARGV[place + 6])
+    met[id] = { head = { [SETTLED] = token .. outcome } }
     answers[index] = 1
   else
-    answers[index] = repeated(task, id, token, outcome) and 1 or 0
+    if task == nil then
+      task = raw and records().task_of(id, glen, raw, entry and records().read_run(entry))
+      met[id] = task or false
+    end
+    answers[index] = settle(task, id, place) and 1 or 0
+    if outcome == 'discard' and answers[index] == 1 then
+      met[id] = false
+    end
   end
 end
 write_together()

@@ -107,7 +107,7 @@ local function remove(task)
   end
   call('DEL', key_of(task.id))
   call('ZREM', P .. 'ids', task.id)
-  records().count_group(task.group, -1)
+  count_group(task.group, -1)
   over(task.id)
 end
 
@@ -153,7 +153,7 @@ local function trim(most)
       call('ZREM', P .. 'ids', id)
       over(id)
     end
-    records().count_group(group, -1)
+    count_group(group, -1)
   end
   return #found
 end
