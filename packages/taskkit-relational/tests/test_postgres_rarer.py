@@ -296,6 +296,30 @@ def test_the_time_is_the_servers_of_this_moment(store, say, cursor):
     assert say.now(cursor) > first  # in one transaction
 
 
+def test_the_sign_changes_with_whatever_may_be_claimable(store, say, cursor):
+    signs = [say.sign(cursor)]
+    assert not signs[0][1]
+    assert not signs[0][-1]
+
+    def changes(action):
+        action()
+        cursor.connection.commit()
+        signs.append(say.sign(cursor))
+        return signs[-1] != signs[-2]
+
+    assert changes(lambda: store.put("mail_2"))
+    assert signs[-1][1]
+    assert changes(lambda: store.put("mail_1"))
+    assert not changes(lambda: store.put("mail_3"))  # behind others that nobody takes
+    assert changes(lambda: store.put("post_1", grp="post"))
+    assert changes(lambda: say.steer(cursor))
+    assert changes(lambda: store.put("mail_4", state=WAITING, due=1 << 60))
+    assert changes(lambda: store.put("mail_5", state=WAITING, due=NOW))
+    assert signs[-1][-1] == 1
+    assert changes(lambda: say.limit(cursor, ("mail", 1, None, None, None)) or store.run("mail_6"))
+    assert changes(lambda: say.succeed(cursor, NOW, [("mail_6", 7, b"")]))
+
+
 def test_clearing_leaves_tokens_gates_and_the_rest_of_the_house(store, say, cursor, monkeypatch):
     monkeypatch.setattr(statements, "_CLEARED", 3)
     store.put(*(f"mail_{n}" for n in range(8)))

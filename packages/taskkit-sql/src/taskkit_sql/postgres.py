@@ -22,12 +22,12 @@ from taskkit_relational.dialects.postgres.listening import (
 from taskkit_relational.dialects.postgres.rarer import NOW
 from taskkit_relational.dialects.postgres.statements import PostgresStatements
 from taskkit_relational.migrations import VERSION_TABLE
+from taskkit_relational.polling import Polling, Sign
 from taskkit_relational.statements import Cursor
 from taskkit_relational.wakeup import Source
 from taskkit_sql import postgres_connecting as connecting
 from taskkit_sql.postgres_errors import ERRORS, Errors
 from taskkit_sql.postgres_joining import WITHIN, Joining
-from taskkit_sql.postgres_poll import Polling
 from taskkit_sql.server import Begun
 from taskkit_sql.settings import ServerSettings
 
@@ -94,13 +94,22 @@ class Postgres:
                 *(self._listening, self._channel, self.statements, self.tag),
                 *(self.errors, self.translate),
             )
-        return Polling(self._settings, self.statements, self.translate)
+        return Polling(self._cursor, self._look, self.statements, self.errors, self.translate)
 
     @contextmanager
     def _listening(self) -> Generator[psycopg.Connection[Any]]:
         with closing(connecting.connect(self._settings)) as connection:
             connecting.bind(connection, PATIENCE)
             yield connection
+
+    @contextmanager
+    def _cursor(self) -> Generator[Cursor]:
+        with closing(connecting.connect(self._settings)) as connection:
+            yield cast("Cursor", connection.cursor())
+
+    def _look(self, cursor: Cursor) -> Sign:
+        values = self.statements.sign(cursor)
+        return Sign(values, bool(values[1] or values[-1]))
 
     # ---- transactions
 

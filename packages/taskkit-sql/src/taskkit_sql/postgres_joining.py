@@ -25,6 +25,11 @@ WITHIN: Final = (
     "connection, with a transaction on the same database"
 )
 
+_UNCONNECTED: Final = (
+    "within: expected an asynchronous session that has its connection already, found one that "
+    "would have to connect first; before, use: await session.connection()"
+)
+
 
 class Joining:
     """Lets a store take part in transactions of its users."""
@@ -142,10 +147,7 @@ def _given(within: object) -> tuple[object, bool]:
             connection.begin()
         driver = connection.connection.driver_connection
     except MissingGreenlet as error:
-        raise Unsupported(
-            "within: expected an asynchronous session that has its connection already, found one "
-            "that would have to connect first; before, use: await session.connection()"
-        ) from error
+        raise Unsupported(_UNCONNECTED) from error
     options: dict[str, Any] = dict(connection.get_execution_options())
     return driver, options.get("isolation_level") == "AUTOCOMMIT"
 
@@ -159,7 +161,12 @@ def _synchronous(within: object) -> object:
     if isinstance(within, aio.async_scoped_session):
         within = cast("Any", within)()
     if isinstance(within, aio.AsyncSession):
-        return cast("Any", within).sync_session
+        session = cast("Any", within).sync_session
+        if not session.in_transaction():
+            # Where its pool has a connection it would not even have to connect; but what works
+            # must not depend on that.
+            raise Unsupported(_UNCONNECTED)
+        return session
     if isinstance(within, aio.AsyncConnection):
         connection: sa.Connection | None = cast("Any", within).sync_connection
         if connection is None:

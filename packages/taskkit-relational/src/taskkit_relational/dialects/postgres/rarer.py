@@ -135,6 +135,28 @@ SELECT id, id FROM @task WHERE purge_at IS NOT NULL AND grp = %s AND state = %s
 # Of this very moment, not of the transaction's beginning.
 NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
+# What changes when something may have become claimable, for those who cannot be told: pauses and
+# limits; the first ready task of each of the first 200 groups that have any, found by a seek for
+# each; how many run where that is limited; what waits longest, and how much is due.
+SIGN: Final = f"""
+WITH RECURSIVE ready (n, grp) AS (
+    SELECT 1, (SELECT grp FROM @task WHERE state = 1 ORDER BY grp LIMIT 1)
+    UNION ALL
+    SELECT n + 1, (
+        SELECT t.grp FROM @task AS t WHERE t.state = 1 AND t.grp > ready.grp ORDER BY t.grp LIMIT 1)
+    FROM ready WHERE ready.grp IS NOT NULL AND n < 200),
+firsts (id) AS (
+    SELECT (SELECT t.id FROM @task AS t WHERE t.state = 1 AND t.grp = ready.grp
+        ORDER BY t.priority DESC, t.due, t.id LIMIT 1)
+    FROM ready WHERE ready.grp IS NOT NULL)
+SELECT (SELECT controls FROM @store), (SELECT md5(string_agg(id, ' ')) FROM firsts),
+    (SELECT sum(1) FROM @limits AS l JOIN @task AS t ON t.grp = l.grp
+        WHERE l.max_running IS NOT NULL AND t.state = 3),
+    (SELECT due FROM @task WHERE state = 0 ORDER BY due LIMIT 1),
+    (SELECT count(*) FROM (SELECT 1 FROM @task WHERE state = 0 AND due <= ({NOW})
+        ORDER BY due LIMIT 100) AS late)
+"""
+
 # A part of a table at a time, by its key, so that no statement runs into a timeout.
 CLEAR_TASKS: Final = """
 WITH gone AS (

@@ -295,6 +295,13 @@ class PostgresStatements:
     def now(self, cursor: Cursor) -> int:
         return cast("int", self._one(cursor, rarer.NOW))
 
+    def sign(self, cursor: Cursor) -> tuple[Any, ...]:
+        """Return what differs from before when something may have become claimable.
+
+        The second value, and the last, are empty where nothing is ready, and nothing is due.
+        """
+        return tuple(self._rows(cursor, rarer.SIGN)[0])
+
     def clear(self, cursor: Cursor) -> None:
         last: str | None = ""
         while last is not None:
