@@ -6,7 +6,8 @@ is not counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 
 _STATEMENTS = """
-SELECT sum(calls) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+SELECT query, sum(calls) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
 WHERE d.datname = current_database() AND query NOT LIKE '%pg_stat_statements%'
+GROUP BY query
 """
 
 _SIZES = {
@@ -65,20 +67,25 @@ def version(url: str) -> str:
         return told.partition(",")[0].partition(" (")[0]
 
 
-def statements(url: str) -> int:
-    """Return how many statements this database, or this MariaDB, has executed for others."""
+def statements(url: str) -> Counter[str]:
+    """Return how often this database, or this MariaDB, has executed each (kind of) statement."""
     with asking(url) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS pg_stat_statements"))
-            return int(connection.scalar(sa.text(_STATEMENTS)) or 0)
-        # Asked first, so that the statements of connecting are the same at every call.
-        return int(connection.execute(sa.text("SHOW GLOBAL STATUS LIKE 'Questions'")).one()[1])
+            rows = connection.execute(sa.text(_STATEMENTS)).all()
+            return Counter({" ".join(query.split()): int(calls) for query, calls in rows})
+        # Empty ones are told too; "admin" are pings and the like.
+        rows = connection.execute(sa.text("SHOW GLOBAL STATUS LIKE 'Com\\_%'")).all()
+        return Counter({name: int(count) for name, count in rows if int(count)})
 
 
-def statements_of_asking(url: str) -> int:
-    """Return how many statements one call of ``statements`` adds to the next one's answer."""
+def executed(url: str, while_doing: Callable[[], None]) -> Counter[str]:
+    """Return what was executed meanwhile, without what it takes to ask."""
     first = statements(url)
-    return statements(url) - first
+    own = statements(url) - first
+    before = statements(url)
+    while_doing()
+    return statements(url) - before - own
 
 
 def sizes(url: str, table: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from bench import (
     until,
     worker_command,
 )
-from figures import statements, statements_of_asking, version
+from figures import executed, version
 from servers import COUNTING, databases, named, store_argument
 
 PROCESSES = 2
@@ -63,33 +63,36 @@ def _measure(url: str, seconds: float, samples: int) -> dict[str, float | str]:
             app.noop.delay().get(timeout=10)
             app.kit.close()  # what is counted is what the workers do
             time.sleep(3)  # let start-up be over
-            calls, cpu = _calls(url, folder, seconds, lambda: cpu_seconds(tree(root)))
+            cpu = cpu_seconds(tree(root))
+            calls = _calls(url, folder, seconds)
+            cpu = cpu_seconds(tree(root)) - cpu
             memory = pss(tree(root))
             app = app_on(url)
             latencies = [_latency(app) for _ in range(samples)]
             app.kit.close()
+    for statement, count in calls.most_common():
+        print(f"{count:6} {statement[:120]}")
     what = "store calls" if url.startswith("sqlite") else "statements"
     return {
         "CPU of the tree, % of a core": 100 * cpu / seconds,
-        f"{what} a second and process": calls / seconds / PROCESSES,
+        f"{what} a second and process": calls.total() / seconds / PROCESSES,
         "PSS of the tree, MB": memory / 1e6,
         "enqueue to start p50, ms": 1e3 * percentile(latencies, 0.5),
         "enqueue to start p99, ms": 1e3 * percentile(latencies, 0.99),
     }
 
 
-def _calls(url: str, folder: str, seconds: float, cpu: Callable[[], float]) -> tuple[float, float]:
-    """Return how many calls or statements there are in some seconds, and the CPU time used."""
+def _calls(url: str, folder: str, seconds: float) -> Counter[str]:
+    """Return which calls or statements there are in some seconds."""
+    if not url.startswith("sqlite"):
+        return executed(url, lambda: time.sleep(seconds))
 
-    def counted() -> int:
-        if url.startswith("sqlite"):  # each call appends one byte to its process's file
-            return sum(path.stat().st_size for path in Path(folder).glob("calls-*"))
-        return statements(url)
+    def counted() -> int:  # each call appends one byte to its process's file
+        return sum(path.stat().st_size for path in Path(folder).glob("calls-*"))
 
-    own = 0 if url.startswith("sqlite") else statements_of_asking(url)
-    calls, used = counted(), cpu()
+    before = counted()
     time.sleep(seconds)
-    return counted() - calls - own, cpu() - used
+    return Counter({"calls": counted() - before})
 
 
 def _latency(app: Any) -> float:

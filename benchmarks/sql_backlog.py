@@ -79,7 +79,9 @@ def main() -> None:
             register(stores[name])
             fill(stores[name], url)
             analyse(url)
-            print(f"{name}: filled in {time.perf_counter() - began:.0f} s", flush=True)
+            took = time.perf_counter() - began
+            held = {count.state.value: count.count for count in stores[name].count()}
+            print(f"{name}: filled with {held} in {took:.0f} s", flush=True)
         for backend in stores.values():
             rate(backend)  # connections made, statements prepared, pages read
         runs = [
