@@ -130,21 +130,18 @@ def a_bulk_settle_ends_like_its_parts(case: Case) -> None:
 def one_invalid_member_rejects_the_whole_call(case: Case) -> None:
     """Wherever it stands: nothing was written, no key is kept."""
     good = [case.task(unique_key=f"k{n}") for n in range(case.draw(st.integers(1, 4)))]
-    place = case.draw(st.integers(0, len(good)))
-    full = case.draw(st.booleans())
-    if full:
-        case.backend.configure("full", Limits(max_queue_size=0))
-        bad = case.task("full")
-    else:
-        wrong = [{"priority": 101}, {"name": ""}, {"data": "text"}, {"ttl": float("nan")}]
-        bad = case.task(**case.draw(st.sampled_from(wrong)))
+    places = st.integers(0, len(good))
+    case.backend.configure("full", Limits(max_queue_size=0))
+    wrong = [{"priority": 101}, {"name": ""}, {"data": "text"}, {"ttl": float("nan")}]
     kit = kit_of(case)
-    try:
-        kit.put_new([*good[:place], bad, *good[place:]])
-    except (InvalidTask, QueueFull):
-        case.equal(counts(case), {}, "what is there after the refusal")
-    else:
-        case.violated("the call is refused", found=counts(case))
+    for bad in (case.task("full"), case.task(**case.draw(st.sampled_from(wrong)))):
+        place = len(good) - case.draw(places)
+        try:
+            kit.put_new([*good[:place], bad, *good[place:]])
+        except (InvalidTask, QueueFull):
+            case.equal(counts(case), {}, "what is there after the refusal")
+        else:
+            case.violated("the call is refused", found=counts(case))
     answers = [answer.status for answer in case.backend.put(good)]
     case.equal(answers, ["put"] * len(good), "a put of the good ones alone")
 

@@ -77,27 +77,34 @@ def a_task_is_found_in_one_state(case: Case) -> None:
 @proves("EXC-04")
 def putting_a_known_id_changes_nothing(case: Case) -> None:
     """In every state, with whatever contents."""
-    wanted = case.draw(_STATES)
-    task_id = bring(case, wanted)
-    before = get(case, task_id)
+    states = case.draw(st.permutations(list(State)))
+    known = {wanted: bring(case, wanted, f"g.{wanted}") for wanted in states}
+    before = {wanted: get(case, task_id) for wanted, task_id in known.items()}
     later(case, case.draw(st.sampled_from([0, SECOND])))
-    other = case.task(
-        id=task_id,
-        name=case.draw(st.sampled_from(["n", "other"])),
-        data=case.draw(values.blobs()),
-        due=case.clock.now() - case.draw(st.integers(0, 3)),
-        priority=case.draw(values.priorities()),
-        unique_key=case.draw(st.sampled_from([None, "k"])),
-    )
+    others = [
+        case.task(
+            f"g.{wanted}",
+            id=task_id,
+            name=case.draw(st.sampled_from(["n", "other"])),
+            data=case.draw(values.blobs()),
+            due=case.clock.now() - case.draw(st.integers(0, 3)),
+            priority=case.draw(values.priorities()),
+            unique_key=case.draw(st.sampled_from([None, "k"])),
+        )
+        for wanted, task_id in known.items()
+    ]
     new = case.task("g2")
-    answers = [(a.id, a.status) for a in case.backend.put([other, new])]
-    case.equal(answers, [(task_id, "known"), (new.id, "put")], f"a put of a known {wanted} id")
-    case.equal(get(case, task_id), before, f"the record of the {wanted} task")
-    case.equal(sum(counts(case).values()), 2, "how many tasks there are")
+    answers = {a.id: a.status for a in case.backend.put([*others, new])}
+    case.equal(answers.pop(new.id), "put", "the answer for a new task among known ones")
+    for wanted, task_id in known.items():
+        case.equal(answers[task_id], "known", f"a put of a known {wanted} id")
+        found = get(case, task_id)
+        case.equal(found, before[wanted], f"the record of the {wanted} task")
+    case.equal(sum(counts(case).values()), len(known) + 1, "how many tasks there are")
     worker(case)
-    given = claimed(case, most=5)
-    expected = [task_id] if wanted is State.QUEUED else []
-    case.equal(given, expected, f"what can be claimed after a put of a known {wanted} id")
+    given = claimed(case, most=9)
+    expected = [known[State.QUEUED]]
+    case.equal(given, expected, "what can be claimed after a put of known ids")
 
 
 @proves("EXC-05")

@@ -52,15 +52,18 @@ def results_round_trip_exactly(case: Case) -> None:
 
 @proves("RES-02")
 def failures_round_trip_exactly(case: Case) -> None:
-    """Type, message, traceback; in the record and in the history."""
+    """Type, message, traceback; in the record and in the history; long ones, too."""
     worker(case)
-    task_id = add(case)
-    failure = case.draw(values.failures())
-    end(case, claim_one(case), Outcome.FAIL, failure=failure)
-    record = get(case, task_id)
-    case.equal(record.failure, failure, "the failure")
-    kept = [failure] * noted(case, 1)
-    case.equal([each.failure for each in record.history], kept, "the failure in the history")
+    drawn = case.draw(values.failures())
+    fill = "xé𝄞\n" * case.draw(st.integers(64, 1250))
+    longer = Failure(drawn.type, drawn.message + fill, fill + drawn.traceback)
+    for failure in (drawn, longer):
+        task_id = add(case)
+        end(case, claim_one(case), Outcome.FAIL, failure=failure)
+        record = get(case, task_id)
+        case.equal(record.failure, failure, "the failure")
+        kept = [failure] * noted(case, 1)
+        case.equal([each.failure for each in record.history], kept, "the failure in the history")
 
 
 @proves("RES-03")
