@@ -10,8 +10,8 @@ Pytest fixtures are in ``taskkit_conformance.servers.fixtures``.
 
 from __future__ import annotations
 
-from taskkit_conformance.servers.obtaining import KINDS, Missing, obtain
+from taskkit_conformance.servers.obtaining import KINDS, Missing, lacking, obtain
 from taskkit_conformance.servers.program import StartFailed
 from taskkit_conformance.servers.server import Server
 
-__all__ = ["KINDS", "Missing", "Server", "StartFailed", "obtain"]
+__all__ = ["KINDS", "Missing", "Server", "StartFailed", "lacking", "obtain"]

@@ -71,5 +71,19 @@ def obtain(kind: str, settings: Mapping[str, str] | None = None) -> Server:
         return ForeignServer(kind, url, partial(known.database, url))
     program = known.find()
     if program is None:
-        raise Missing(f"no {kind} server: {known.how}, or set {variable_of(kind)}")
+        raise Missing(_how(kind))
     return known.start(program, settings or {})
+
+
+def lacking(kind: str) -> str | None:
+    """Return how to get a server of a kind that is not to be had here; None if it is.
+
+    Raises:
+        KeyError: nobody knows this kind.
+    """
+    has = os.environ.get(variable_of(kind)) or _KINDS[kind].find()
+    return None if has else _how(kind)
+
+
+def _how(kind: str) -> str:
+    return f"no {kind} server: {_KINDS[kind].how}, or set {variable_of(kind)}"
