@@ -140,7 +140,7 @@ _ASKED = {
     "save_one": (lambda say, on: say.save(on, [saved("mail_x1")]), "PRIMARY", 6),
     "save": (lambda say, on: say.save(on, [saved(i) for i in running(20)]), "PRIMARY", 160),
     "remove": (lambda say, on: say.remove(on, ["mail_f1", "mail_u2"]), "PRIMARY", 14),
-    "insert": (lambda say, on: say.insert(on, unknown(10)), "PRIMARY", 60),
+    "insert": (lambda say, on: say.insert(on, unknown(10)), "PRIMARY", 100),
     "next_running": (lambda say, on: say.next_running_worker(on, "w0"), "by_runner", 3),
     "running": (lambda say, on: say.running(on, "w1"), "by_runner", 203),
     "report": (
@@ -198,6 +198,6 @@ def explained(cursor, statement):
 def is_walk(step, indexes):
     """Whether a step goes through a table of the store, or by an index that was not meant."""
     table = str(step["table"])
-    if step["type"] is None or table.startswith("<") or table in ("n", "w", "tk_worker", "s"):
+    if step["type"] is None or table.startswith("<") or table in ("n", "w", "s", "l"):
         return False  # made of parameters or of other steps, or few rows by nature
     return step["type"] == "ALL" or step["key"] not in indexes

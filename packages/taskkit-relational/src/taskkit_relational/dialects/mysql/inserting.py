@@ -29,8 +29,7 @@ def insert(named: Named, slots: Slots, cursor: Cursor, rows: Sequence[Values]) -
     for row in rows:
         if row[_SLOT] is not None:
             wanted.setdefault((row[_GROUP], row[_SLOT]), row[0])
-    # Looked at before: an attempt to take one that is taken would lock it, and a claim that frees
-    # it would have to wait.
+    # Looked at before: to find out by trying would lock what is taken.
     taken = slots.holders(cursor, wanted)
     free = {slot: task_id for slot, task_id in wanted.items() if slot not in taken}
     ours = slots.take(cursor, free) if free else set[Slot]()
@@ -40,13 +39,11 @@ def insert(named: Named, slots: Slots, cursor: Cursor, rows: Sequence[Values]) -
         if row[_SLOT] is None
         or ((slot := (row[_GROUP], row[_SLOT])) in ours and wanted[slot] == row[0])
     ]
-    put = _insert(named, cursor, fit) if fit else set[str]()
-    if put is not None:
-        slots.free(cursor, [slot for slot in ours if wanted[slot] not in put])
-    elif len(fit) == len(rows):
-        return None
-    else:
-        put = {row[0] for row in fit}
+    if not fit:
+        return set()
+    put = _insert(named, cursor, fit)
+    if put is None and len(fit) < len(rows):
+        return {row[0] for row in fit}
     return put
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeVar
@@ -13,6 +14,9 @@ _LISTED: Final = 500
 
 DUPLICATE: Final = 1062
 """The error's number where a unique key is taken."""
+
+_TABLE: Final = re.compile(r"(?<!@)@(?=[a-z])")
+"""What stands for the prefix; not the sign of the server's variables."""
 
 T = TypeVar("T")
 
@@ -30,7 +34,7 @@ class Named:
         self.text = lru_cache(512)(self._text)
 
     def _text(self, text: str, listed: int = 0) -> str:
-        named = " ".join(text.replace("@", self._prefix).split())
+        named = " ".join(_TABLE.sub(self._prefix, text).split())
         return named.replace("#ids", marks(listed))
 
     def rows(self, cursor: Cursor, text: str, *values: Any) -> list[Any]:
@@ -76,6 +80,12 @@ class Named:
 def marks(count: int) -> str:
     """Return parameters for a list."""
     return ", ".join(["%s"] * count)
+
+
+def table(columns: Sequence[str], rows: int) -> str:
+    """Return a table of parameters, in the one way that both servers know."""
+    first = "SELECT " + ", ".join(f"%s AS {column}" for column in columns)
+    return first + f" UNION ALL SELECT {marks(len(columns))}" * (rows - 1)
 
 
 def parts(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from taskkit.ids import group_of
 from taskkit_relational.dialects.mysql import rarer
 from taskkit_relational.dialects.mysql import texts as sql
-from taskkit_relational.dialects.mysql.named import Named, marks, parts
+from taskkit_relational.dialects.mysql.named import Named, marks, parts, table
 from taskkit_relational.dialects.mysql.slots import Slots
 from taskkit_relational.schema import SAVED
 from taskkit_relational.statements import Cursor, Values
@@ -63,7 +63,7 @@ def _chosen(values: Sequence[Any], ids: Sequence[str]) -> tuple[str, list[Any]]:
 
 def save(named: Named, slots: Slots, cursor: Cursor, rows: Sequence[Values]) -> None:
     """Write rows back: ``schema.SAVED``, then the id."""
-    _move_slots(slots, cursor, rows)
+    _take_slots(named, slots, cursor, rows)
     for some in parts(sorted(rows, key=lambda row: str(row[-1])), _AT_ONCE):
         if len(some) == 1:
             values = ", ".join(f"{column} = %s" for column in SAVED)
@@ -83,35 +83,28 @@ def _save_many(named: Named, cursor: Cursor, rows: Sequence[Values]) -> None:
     ]
     same = [rows[0][place] for place in range(len(SAVED)) if place not in differing]
     columns = ["id", *(SAVED[place] for place in differing)]
-    table = [[row[-1].encode(), *(row[place] for place in differing)] for row in rows]
-    text = sql.SAVE_MANY.replace("#rows", _table(columns, len(rows)))
-    values = [value for row in table for value in row]
+    lines = [[row[-1].encode(), *(row[place] for place in differing)] for row in rows]
+    text = sql.SAVE_MANY.replace("#rows", table(columns, len(rows)))
+    values = [value for line in lines for value in line]
     named.change(cursor, text.replace("#values", ", ".join(settings)), *values, *same)
 
 
-def _move_slots(slots: Slots, cursor: Cursor, rows: Sequence[Values]) -> None:
-    """Free and take unique keys as the rows say."""
-    held = slots.of(cursor, [row[-1] for row in rows])
-    wanted = {row[-1]: row[_SLOT] for row in rows}
-    slots.free(cursor, [slot for task_id, slot in held.items() if wanted[task_id] != slot[1]])
-    taking = {
-        (group_of(task_id), slot): task_id
-        for task_id, slot in wanted.items()
-        if slot is not None and (task_id not in held or held[task_id][1] != slot)
-    }
-    if taking:
+def _take_slots(named: Named, slots: Slots, cursor: Cursor, rows: Sequence[Values]) -> None:
+    """Take the unique keys that rows hold from now on. Those that they free need nothing."""
+    holding = {row[-1]: row[_SLOT] for row in rows if row[_SLOT] is not None}
+    if holding:
+        before = {task_id for (task_id,) in named.listed_rows(cursor, sql.HOLDING, list(holding))}
+        taking = {
+            (group_of(task_id), slot): task_id
+            for task_id, slot in holding.items()
+            if task_id not in before
+        }
         slots.seize(cursor, taking)
 
 
 def report(named: Named, cursor: Cursor, worker_id: str, progress: Mapping[str, bytes]) -> None:
     """Store progress of tasks that a worker runs."""
     for some in parts(sorted(progress.items()), _AT_ONCE):
-        text = rarer.REPORT.replace("#rows", _table(["id", "progress"], len(some)))
+        text = rarer.REPORT.replace("#rows", table(["id", "progress"], len(some)))
         values = [value for task_id, report in some for value in (task_id.encode(), report)]
         named.change(cursor, text, *values, worker_id)
-
-
-def _table(columns: Sequence[str], rows: int) -> str:
-    """Return a table of parameters, in the one way that both servers know."""
-    first = "SELECT " + ", ".join(f"%s AS {column}" for column in columns)
-    return first + f" UNION ALL SELECT {marks(len(columns))}" * (rows - 1)

@@ -51,7 +51,7 @@ class MysqlStatements:
         return found | {row[0] for row in self._named.listed_rows(cursor, sql.KNOWN_NOW, hidden)}
 
     def holders(self, cursor: Cursor, slots: Sequence[tuple[str, str]]) -> dict[Any, str]:
-        return dict(self._slots.holders_now(cursor, slots))
+        return dict(self._slots.holders(cursor, slots))
 
     def unclaimed(self, cursor: Cursor, group: str, most: int) -> int:
         return cast("int", self._named.one(cursor, sql.UNCLAIMED, group, most))
@@ -126,10 +126,7 @@ class MysqlStatements:
         self._named.listed_change(cursor, sql.TAKE, keys, token, worker_id, now)
 
     def free_slots(self, cursor: Cursor, keys: Sequence[str]) -> None:
-        held = self._slots.of(cursor, keys)
-        if held:
-            self._slots.free(cursor, list(held.values()))
-            self._named.listed_change(cursor, sql.FORGET_SLOTS, list(held))
+        self._named.listed_change(cursor, sql.FREE_SLOTS, keys)
 
     def running_of_group(self, cursor: Cursor, group: str) -> int:
         return cast("int", self._named.one(cursor, sql.RUNNING_OF_GROUP, group))
@@ -198,7 +195,7 @@ class MysqlStatements:
         save(self._named, self._slots, cursor, rows)
 
     def remove(self, cursor: Cursor, keys: Sequence[str]) -> None:
-        self._slots.free(cursor, list(self._slots.of(cursor, keys).values()))
+        self._slots.forget(cursor, keys)
         self._named.listed_change(cursor, sql.REMOVE, keys)
 
     def note_discard(self, cursor: Cursor, task_id: str, token: int, at: int) -> None:

@@ -52,30 +52,61 @@ SELECT count(*) FROM (
 
 # ---- unique keys
 
-_HELD: Final = "@slot FORCE INDEX (PRIMARY) WHERE #slots"
+# An entry counts only while its task says that it holds the slot: whoever frees a slot changes
+# nothing here, and so never waits for those who want it.
+_HELD: Final = """
+FROM @slot AS s FORCE INDEX (PRIMARY)
+STRAIGHT_JOIN @task AS t FORCE INDEX (PRIMARY) ON t.id = s.id AND t.unique_slot = s.slot
+WHERE #slots
+"""
 
-HOLDERS: Final = f"SELECT {GRP}, CONVERT(slot USING utf8mb4), {ID} FROM {_HELD}"
+_SLOT: Final = "CONVERT(s.grp USING utf8mb4), CONVERT(s.slot USING utf8mb4)"
+_HOLDER: Final = "CONVERT(s.id USING utf8mb4)"
 
-HOLDERS_NOW: Final = f"{HOLDERS} LOCK IN SHARE MODE"
+# Each server has its own name for it, and reads only that one.
+_ISOLATION: Final = "/*!50701 @@transaction_isolation */ /*M! @@tx_isolation */"
 
-# A slot that is taken stays as it is. Not IGNORE: two that find the remains of one that was just
-# freed would share a lock on it, and each would wait for the other's end.
-TAKE_SLOTS: Final = "INSERT INTO @slot (grp, slot, id) VALUES #rows ON DUPLICATE KEY UPDATE id = id"
+# Beside the holders, how much of the present this transaction sees.
+HOLDERS: Final = f"""
+SELECT {_SLOT}, {_HOLDER} {_HELD} UNION ALL SELECT NULL, NULL, {_ISOLATION}
+"""
 
-# The same, but a slot that is taken is an error.
-SEIZE_SLOT: Final = "INSERT INTO @slot (grp, slot, id) VALUES (%s, %s, %s)"
+# In a caller's transaction at REPEATABLE READ only a locking look sees the present.
+HOLDERS_NOW: Final = f"SELECT {_SLOT}, {_HOLDER} {_HELD} LOCK IN SHARE MODE"
 
-FREE_SLOTS: Final = "DELETE s FROM @slot AS s FORCE INDEX (PRIMARY) WHERE #slots"
+# Adds the entries that are missing and locks all of them. Not IGNORE: two that find the remains of
+# one that was just removed would share a lock on it, and each would wait for the other's end.
+LOCK_SLOTS: Final = "INSERT INTO @slot (grp, slot, id) VALUES #rows ON DUPLICATE KEY UPDATE id = id"
 
-SLOTS_OF: Final = f"""
-SELECT {ID}, {GRP}, CONVERT(unique_slot USING utf8mb4) FROM @task FORCE INDEX (PRIMARY)
-WHERE id IN (#ids) AND unique_slot IS NOT NULL
+# Entries that are locked, with their tasks' ids, to whomever else they stand for.
+HAND_OVER: Final = """
+UPDATE (#rows) AS n STRAIGHT_JOIN @slot AS s FORCE INDEX (PRIMARY)
+    ON s.grp = n.grp AND s.slot = n.slot
+SET s.id = n.id
+"""
+
+# An error where the entry exists.
+ADD_SLOT: Final = "INSERT INTO @slot (grp, slot, id) VALUES (%s, %s, %s)"
+
+HOLDING: Final = f"""
+SELECT {ID} FROM @task FORCE INDEX (PRIMARY) WHERE id IN (#ids) AND unique_slot IS NOT NULL
 """
 
 # A claim frees the unique key of scope "queued".
-FORGET_SLOTS: Final = """
+FREE_SLOTS: Final = """
 UPDATE @task FORCE INDEX (PRIMARY) SET unique_slot = NULL WHERE id IN (#ids)
 """
+
+KEYS_OF: Final = f"""
+SELECT {GRP}, CONVERT(unique_key USING utf8mb4), {ID} FROM @task FORCE INDEX (PRIMARY)
+WHERE id IN (#ids) AND unique_key IS NOT NULL
+"""
+
+LEFT_SLOTS: Final = f"""
+SELECT {_SLOT} FROM @slot AS s FORCE INDEX (PRIMARY) WHERE #slots FOR UPDATE SKIP LOCKED
+"""
+
+REMOVE_SLOTS: Final = "DELETE s FROM @slot AS s FORCE INDEX (PRIMARY) WHERE #slots"
 
 # ---- claiming
 

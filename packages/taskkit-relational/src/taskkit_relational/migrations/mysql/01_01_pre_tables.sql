@@ -62,7 +62,8 @@ CREATE TABLE IF NOT EXISTS {prefix}task (
     KEY by_lock (lock_key, grp, lock_state, lock_rank, due)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- Who holds which unique key. To take one locks its own entry and nothing around it.
+-- Who holds which unique key, as long as that task says so too (unique_slot). To take one locks its
+-- own entry and nothing around it. To free one changes the task alone.
 CREATE TABLE IF NOT EXISTS {prefix}slot (
     grp  VARBINARY(400) NOT NULL,
     slot VARBINARY(1020) NOT NULL,
