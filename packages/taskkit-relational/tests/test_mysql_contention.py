@@ -99,6 +99,12 @@ def house(request):
         yield store
 
 
+@pytest.fixture
+def store(house):
+    yield house
+    house.empty()
+
+
 def deadlocks(cursor):
     """Return how many deadlocks the server has counted or written down since it was started."""
     cursor.execute("SHOW ENGINE INNODB STATUS")
@@ -109,27 +115,27 @@ def deadlocks(cursor):
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS * 2 + 120)
-def test_no_insert_deadlocks_with_a_claim(house):
-    before = deadlocks(house.first)
-    crowd = Crowd(house)
+def test_no_insert_deadlocks_with_a_claim(store):
+    before = deadlocks(store.first)
+    crowd = Crowd(store)
     crowd.run(*[crowd.puts] * 8, *[crowd.claims] * 8)
     assert crowd.errors == []
-    assert deadlocks(house.first) == before
+    assert deadlocks(store.first) == before
     assert len(crowd.claimed) == len(set(crowd.claimed)) > 100
     assert set(crowd.claimed) <= crowd.put
 
 
-def test_a_key_that_was_just_freed_has_one_new_holder(house):
+def test_a_key_that_was_just_freed_has_one_new_holder(store):
     """What is left of the entry that was removed must not be shared by those who want it."""
-    say = house.say
-    house.put("mail_old", unique_key="k", unique_slot="k")
-    say.free_slots(house.first, ["mail_old"])
-    house.first.connection.commit()
+    say = store.say
+    store.put("mail_old", unique_key="k", unique_slot="k")
+    say.free_slots(store.first, ["mail_old"])
+    store.first.connection.commit()
     answers = {}
     start = threading.Barrier(4)
 
     def put(number):
-        cursor = house.connect()
+        cursor = store.connect()
         start.wait()
         answers[number] = say.insert(cursor, [row(f"mail_new{number}", unique_slot="k")])
         cursor.connection.commit()
