@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from postgrescase import NOW, Store, ids_of, picked, row
 
+from taskkit.clock import monotonic
 from taskkit_relational import gates
 from taskkit_relational.schema import CLAIMED, INSERTED, PARKED, READY, RECORDED, RUNNING, WAITING
 
@@ -79,6 +80,32 @@ def test_an_insert_waits_for_one_that_may_take_its_slot(store, say, cursor, othe
     other.connection.rollback()
     waiting.join(30)
     assert answers == [None]
+
+
+def test_two_inserts_take_slots_in_the_same_order(store, say, cursor, other):
+    """Or each would wait for the other's."""
+    answers = {}
+
+    def insert(cursor, name, keys):
+        rows = [row(f"{name}_{key}", unique_slot=key) for key in keys]
+        answers[name] = say.insert(cursor, rows)
+        cursor.connection.commit()
+
+    insert_other = threading.Thread(target=insert, args=(other, "b", [*"dcba"]))
+    say.insert(cursor, [row("mail_1", unique_slot="b")])
+    insert_other.start()
+    # It waits for b, having taken a: whoever wants both now waits behind it, in the same order.
+    deadline = monotonic() + 30
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with store.connect() as looking:
+        while looking.execute(waiting).fetchone() == (0,):
+            assert monotonic() < deadline
+    assert (
+        say.insert(cursor, [row("mail_2", unique_slot="c"), row("mail_3", unique_slot="d")]) is None
+    )
+    cursor.connection.commit()
+    insert_other.join(30)
+    assert answers == {"b": {"b_a"}}
 
 
 def test_unclaimed_are_counted_up_to_a_number(store, say, cursor):

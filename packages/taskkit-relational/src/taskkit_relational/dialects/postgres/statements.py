@@ -10,7 +10,7 @@ from taskkit_relational import gates
 from taskkit_relational.dialects.postgres import rarer
 from taskkit_relational.dialects.postgres import texts as sql
 from taskkit_relational.dialects.postgres.finding import find
-from taskkit_relational.schema import CONTENTS
+from taskkit_relational.schema import CONTENTS, INSERTED
 from taskkit_relational.statements import Cursor, Search, Values
 
 _ENDLESS: Final = 1 << 62
@@ -18,6 +18,10 @@ _ENDLESS: Final = 1 << 62
 
 _CLEARED: Final = 20_000
 """Tasks that one statement of ``clear`` removes: a fraction of a second."""
+
+_ID: Final = INSERTED.index("id")
+_GROUP: Final = INSERTED.index("grp")
+_SLOT: Final = INSERTED.index("unique_slot")
 
 
 class PostgresStatements:
@@ -44,7 +48,7 @@ class PostgresStatements:
         if len(rows) == 1:
             cursor.execute(self.named(sql.INSERT), rows[0])
             return None if cursor.rowcount == 1 else set()
-        cursor.execute(self.named(sql.INSERT_MANY), _columns(rows))
+        cursor.execute(self.named(sql.INSERT_MANY), _columns(_in_order(rows)))
         if cursor.rowcount == len(rows):
             return None
         return {row[0] for row in cursor.fetchall()}
@@ -321,6 +325,17 @@ class PostgresStatements:
     def _change(self, cursor: Cursor, text: str, *values: Any) -> int:
         cursor.execute(self.named(text), values)
         return cursor.rowcount
+
+
+def _in_order(rows: Sequence[Values]) -> Sequence[Values]:
+    """Return rows to insert in an order in which two inserts never wait for each other.
+
+    An insert waits for whoever is about to take the same slot: everybody takes them in the same
+    order. Of two rows that want the same slot, or have the same id, the first stays the first.
+    """
+    if all(row[_SLOT] is None for row in rows) or len({row[_ID] for row in rows}) < len(rows):
+        return rows
+    return sorted(rows, key=lambda row: (row[_SLOT] or "", row[_GROUP]))
 
 
 def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
