@@ -3,9 +3,10 @@
     python benchmarks/sql_drain.py [--store mariadb] [--runs 5] [--tasks 100000]
 
 Beside it, in the same run on the same server, which waits for its disk at every commit: the peers
-that work on it, with 2 processes each (pip install pgqueuer asyncpg procrastinate django-taskq),
-and the bare sketch, the least that this shape can cost (``sketch_app.py``). The rate is tasks
-divided by the time from the first start to the last, so neither start-up nor observation counts.
+that work on it, with 2 processes each (pip install pgqueuer asyncpg procrastinate django-taskq
+django-tasks-db), and the bare sketch, the least that this shape can cost (``sketch_app.py``). The
+rate is tasks divided by the time from the first start to the last, so neither start-up nor
+observation counts.
 """
 
 from __future__ import annotations
@@ -22,12 +23,17 @@ PROCESSES, THREADS = 2, 8
 
 PEERS = {
     "sqlite": {},
-    "postgres": {"sketch": 100_000, "pgqueuer": 40_000, "procrastinate": 3_000},
-    "mariadb": {"sketch": 50_000, "taskq": 2_000},
+    "postgres": {
+        "sketch": 100_000,
+        "pgqueuer": 40_000,
+        "procrastinate": 3_000,
+        "tasks_db": 1_000,
+    },
+    "mariadb": {"sketch": 50_000, "taskq": 1_000, "tasks_db": 1_000},
 }
 """The peers on each store, and how many tasks each gets: some seconds of work."""
 
-NAMES = {"sketch": "bare sketch", "taskq": "django-taskq"}
+NAMES = {"sketch": "bare sketch", "taskq": "django-taskq", "tasks_db": "django-tasks-db"}
 
 
 def ours(url: str, count: int) -> float:

@@ -1,36 +1,20 @@
 """The no-op task for django-taskq (a peer, see ``peer.py``): one task at a time a process.
 
-Its row is deleted when it is done. The driver is mysqlclient where that is installed, else PyMySQL.
+It stores no results: the row of a task is deleted when it is done.
 """
 
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 
-import django
-from django.conf import settings
 from django.core.management import call_command
-from peer import mysql_parameters, note_start
+from django_peer import configure
+from peer import note_start
 
-if find_spec("MySQLdb") is None:
-    import pymysql
+configure("django_taskq")
 
-    pymysql.install_as_MySQLdb()
-
-if not settings.configured:
-    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
-    given = {**names, "database": "NAME"}
-    database = {given[name]: value for name, value in mysql_parameters().items()}
-    settings.configure(
-        DATABASES={"default": {"ENGINE": "django.db.backends.mysql", **database}},
-        INSTALLED_APPS=["django_taskq"],
-        USE_TZ=True,
-    )
-    django.setup()
-
-from django_taskq.celery import shared_task
-from django_taskq.models import Task
+from django_taskq.celery import shared_task  # noqa: E402 - it needs the settings
+from django_taskq.models import Task  # noqa: E402 - it needs the settings
 
 
 @shared_task
