@@ -110,9 +110,9 @@ ENDS = sorted({OLDEST, NEWEST})
 def tests(session: nox.Session, package: str) -> None:
     """Test one package on one Python, installed without the others; or the whole system.
 
-    ``core``, ``sql`` (with the rules on rows), ``redis``, ``django`` and ``conformance`` run the own
-    tests of a package; ``proofs`` runs the conformance suite, quickly, on every store that is here;
-    ``whole`` runs what crosses packages: acceptance, examples, the code blocks of the docs.
+    ``core``, ``sql`` (with the rules on rows), ``redis``, ``django`` and ``conformance`` run the
+    own tests of a package; ``proofs`` runs the conformance suite, quickly, on every store that is
+    here; ``whole`` runs what crosses packages: acceptance, examples, the code blocks of the docs.
     """
     split = ["-n", "2"]
     proof = PACKAGES["conformance"]
