@@ -26,6 +26,7 @@ from taskkit_conformance.verbs import (
     ids,
     later,
     put,
+    unit,
     worker,
 )
 
@@ -195,7 +196,10 @@ def workers_are_listed_by_expiry(case: Case) -> None:
         info = WorkerInfo(name, groups, case.draw(values.texts(50)), 2**31, version)
         case.backend.register(info, lease * SECOND)
         told[name] = (info, case.clock.now(), case.clock.now() + lease * SECOND)
-    later(case, case.draw(st.integers(0, 4)) * SECOND)
+    # To where at least one lease is over, or one step before.
+    end = case.draw(st.sampled_from([expires for _, _, expires in told.values()]))
+    before = case.draw(st.sampled_from([0, 0, unit(case)]))
+    later(case, max(0, end - before - case.clock.now()))
     expected = sorted(told.values(), key=lambda each: (each[2], each[0].id))
     found = [(each.info, each.registered, each.expires) for each in case.backend.workers()]
     case.equal(found, expected, "the workers")
