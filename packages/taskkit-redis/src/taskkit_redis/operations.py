@@ -12,8 +12,8 @@ from taskkit_redis import codec
 from taskkit_redis.queue import by_partition
 from taskkit_redis.store import Store
 
-_STEP: Final = 2000
-"""Ids that one script changes: some twenty milliseconds in which nobody else is served."""
+_STEP: Final = 1000
+"""Ids that one script changes: some ten milliseconds in which nobody else is served."""
 
 _ANSWERS: Final = {
     b"U": Answered.UNKNOWN,

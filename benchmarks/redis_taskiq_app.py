@@ -1,0 +1,54 @@
+"""The no-op task for taskiq on a Redis stream, which acknowledges (see ``peer.py``)."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from subprocess import call
+from typing import Any
+
+from peer import note_start, url
+from redis_place import client
+from taskiq_redis import RedisStreamBroker
+
+broker = RedisStreamBroker(url())
+
+
+@broker.task(task_name="noop")
+async def noop() -> None:
+    """Do nothing but note the start."""
+    note_start()
+
+
+def fill(count: int) -> None:
+    """Enqueue so many tasks."""
+
+    async def put() -> None:
+        await broker.startup()
+        for _ in range(count):
+            await noop.kiq()
+        await broker.shutdown()
+
+    asyncio.run(put())
+
+
+def left() -> int:
+    """Return how many are not done."""
+    with client(url()) as server:
+        [group] = server.xinfo_groups("taskiq")  # type: ignore[misc]  # redis-py's unions
+        told: Any = group
+        return int(told["pending"]) + int(told["lag"] or 0)
+
+
+def work() -> None:
+    """Run a worker process."""
+    command = [
+        sys.executable,
+        "-m",
+        "taskiq",
+        "worker",
+        "redis_taskiq_app:broker",
+        "--workers",
+        "1",
+    ]
+    sys.exit(call([*command, "--log-level", "WARNING"]))  # noqa: S603 - our own command

@@ -1,0 +1,39 @@
+"""The no-op task for tasktiger, by its fastest executor (see ``peer.py``)."""
+
+from __future__ import annotations
+
+import redis
+from peer import note_start, url
+from redis_place import client
+from tasktiger import TaskTiger
+from tasktiger.worker import Worker
+
+tiger = TaskTiger(redis.Redis.from_url(url(), decode_responses=True))
+
+
+def noop() -> None:
+    """Do nothing but note the start."""
+    note_start()
+
+
+def fill(count: int) -> None:
+    """Enqueue so many tasks."""
+    import redis_tasktiger_app
+
+    for _ in range(count):
+        tiger.delay(redis_tasktiger_app.noop)
+
+
+def left() -> int:
+    """Return how many are not done."""
+    with client(url()) as server:
+        waiting: int = server.zcard("t:queued:default")  # type: ignore[assignment]
+        active: int = server.zcard("t:active:default")  # type: ignore[assignment]
+        return waiting + active
+
+
+def work() -> None:
+    """Run a worker that does not fork."""
+    from tasktiger.executor import SyncExecutor
+
+    Worker(tiger, executor_class=SyncExecutor).run()
