@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Final
@@ -153,14 +154,25 @@ def _database(url: str) -> dict[str, Any]:
             "NAME": parts.path.removeprefix("/"),
             "OPTIONS": _SQLITE,
         }
+    if kind in ("mysql", "mariadb"):
+        kind = "mysql"
+        _have_driver()
     return {
-        "ENGINE": "django.db.backends." + ("mysql" if kind in ("mysql", "mariadb") else kind),
+        "ENGINE": f"django.db.backends.{kind}",
         "NAME": parts.path.removeprefix("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
     }
+
+
+def _have_driver() -> None:
+    try:
+        import_module("MySQLdb")
+    except ImportError:
+        # As a project does that has chosen PyMySQL.
+        import_module("pymysql").install_as_MySQLdb()
 
 
 def _text(value: Any) -> str:

@@ -53,7 +53,7 @@ def open_backend(
     vendor = vendor_of(alias, prefix, notify)
     layout = Layout(vendor.name, prefix, f"django://{alias}")
     tables = Tables(vendor, layout, alias)
-    callers, pool = Callers(alias), Pool(alias, vendor.own_settings, vendor.errors)
+    callers, pool = Callers(alias), Pool(alias, vendor)
     database = Transactions(vendor, tables, callers, clock)
     engine = Transactions(vendor, tables, pool, clock) if private else database
     store = Store(database, vendor.statements)
@@ -102,7 +102,7 @@ def _over(store: Store) -> Callable[[Collection[str]], set[str]]:
     return over
 
 
-def vendor_of(alias: str, prefix: str, notify: bool) -> Vendor:  # noqa: ARG001 - SQLite has nothing to notify with
+def vendor_of(alias: str, prefix: str, notify: bool) -> Vendor:
     """Return what is particular to the kind of database behind an alias."""
     if alias not in connections.settings:
         raise InvalidSetting(
@@ -110,14 +110,34 @@ def vendor_of(alias: str, prefix: str, notify: bool) -> Vendor:  # noqa: ARG001 
             f"found {alias!r}"
         )
     connection = connections[alias]
+    settings = connection.settings_dict
     if connection.vendor == "sqlite":
         from taskkit_django.backend.sqlite import Sqlite
 
-        return Sqlite(alias, prefix, connection.settings_dict)
+        return Sqlite(alias, prefix, settings)
+    if connection.vendor == "postgresql":
+        _require_psycopg(alias)
+        from taskkit_django.backend.postgres import Postgres
+
+        return Postgres(alias, prefix, settings, notify)
+    if connection.vendor == "mysql":
+        from taskkit_django.backend.mysql import Mysql
+
+        return Mysql(alias, prefix, settings)
     raise InvalidSetting(
         f"DATABASES[{alias!r}]: expected SQLite, PostgreSQL, MySQL or MariaDB, found "
-        f"{connection.settings_dict['ENGINE']!r}; name another in TASKKIT['DATABASE']"
+        f"{settings['ENGINE']!r}; name another in TASKKIT['DATABASE']"
     )
+
+
+def _require_psycopg(alias: str) -> None:
+    try:
+        import psycopg  # noqa: F401 - Django would take psycopg2 in its place
+    except ImportError as error:
+        raise InvalidSetting(
+            f"DATABASES[{alias!r}]: expected psycopg 3 to be installed, found at best psycopg2; "
+            "run: pip install 'psycopg[binary]'"
+        ) from error
 
 
 def _routed() -> str:

@@ -6,13 +6,14 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import Error
 
 from taskkit.errors import Unavailable, Unsupported
+from taskkit_django.backend.vendor import Vendor
 
 SIZE: Final = 5
 """A worker process claims, settles, beats and looks after the dead, each once at a time."""
@@ -26,19 +27,13 @@ class Pool:
 
     Args:
         alias: The database.
-        settings: Makes their settings of the project's.
-        errors: What the driver raises.
+        vendor: Makes their settings of the project's, and prepares them.
     """
 
-    def __init__(
-        self,
-        alias: str,
-        settings: Callable[[dict[str, Any]], dict[str, Any]],
-        errors: tuple[type[Exception], ...],
-    ) -> None:
+    def __init__(self, alias: str, vendor: Vendor) -> None:
         self._alias = alias
-        self._settings = settings
-        self._errors: tuple[type[Exception], ...] = (*errors, Error)
+        self._vendor = vendor
+        self._errors: tuple[type[Exception], ...] = (*vendor.errors, Error)
         self._closed = False
         self._keeps = True
         self.forked: Callable[[], None] = lambda: None
@@ -123,9 +118,16 @@ class Pool:
         if self._closed:
             raise Unavailable("this backend has been closed; open a new one")
         model = connections[self._alias]
-        made: BaseDatabaseWrapper = type(model)(self._settings(model.settings_dict), self._alias)
+        made: BaseDatabaseWrapper = type(model)(
+            self._vendor.own_settings(model.settings_dict), self._alias
+        )
         made.inc_thread_sharing()
         made.connect()
+        try:
+            self._vendor.prepare(made)
+        except BaseException:
+            self.discard(made)
+            raise
         return made
 
     def _attend_fork(self) -> None:

@@ -57,6 +57,9 @@ class Sqlite:
         """Return the project's, in autocommit."""
         return {**settings, "AUTOCOMMIT": True, "ATOMIC_REQUESTS": False}
 
+    def prepare(self, connection: BaseDatabaseWrapper) -> None:
+        """Do nothing: how durable and how patient it is, the project says."""
+
     def turn(self) -> threading.Lock:
         """Return the lock of this process's writers: SQLite lets one in at a time."""
         return self._turn

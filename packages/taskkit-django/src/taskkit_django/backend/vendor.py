@@ -67,6 +67,10 @@ class Vendor(Protocol):
         """Return the settings of taskkit's own connections, made of the project's."""
         ...
 
+    def prepare(self, connection: BaseDatabaseWrapper) -> None:
+        """Set up one of taskkit's own connections, which has just been opened."""
+        ...
+
     def turn(self) -> AbstractContextManager[Any]:
         """Return what a transaction of this process is to be in, if only one may write at a time.
 

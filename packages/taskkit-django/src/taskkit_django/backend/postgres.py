@@ -1,0 +1,238 @@
+"""PostgreSQL: transactions on Django's connections to it, push, and what its errors mean."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import Any, Final, Literal, cast
+
+import psycopg
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.rows import tuple_row
+
+from taskkit.errors import BackendError
+from taskkit_django.backend.postgres_errors import translate
+from taskkit_django.backend.vendor import Begun, Reader
+from taskkit_relational.dialects.postgres import errors
+from taskkit_relational.dialects.postgres.listening import (
+    CLAIMABLE,
+    FINISHED,
+    Listening,
+    channel_of,
+)
+from taskkit_relational.dialects.postgres.planning import PLANNING
+from taskkit_relational.dialects.postgres.rarer import NOW
+from taskkit_relational.dialects.postgres.statements import PostgresStatements
+from taskkit_relational.migrations import VERSION_TABLE
+from taskkit_relational.polling import Polling, Sign
+from taskkit_relational.statements import Cursor
+from taskkit_relational.wakeup import Source
+
+_NOW: Final = NOW.removeprefix("SELECT ")
+
+_TABLES: Final = """
+SELECT relname FROM pg_catalog.pg_class
+WHERE relkind IN ('r', 'p') AND left(relname, length(%s)) = lower(%s)
+    AND pg_catalog.pg_table_is_visible(oid)
+"""
+
+# How many are ready, no further than it costs nothing, and whether a waiting one is due.
+_LOOK: Final = f"""
+SELECT (SELECT count(*) FROM (SELECT 1 FROM @task WHERE state = 1 LIMIT 1000) AS some),
+    EXISTS (SELECT 1 FROM @task WHERE state = 0 AND due <= {_NOW})
+"""  # noqa: S608 - own names
+
+_BOUNDS: Final = {
+    "statement_timeout": "30000",
+    "lock_timeout": "10000",
+    # A process that was stopped in mid-transaction must not keep its locks.
+    "idle_in_transaction_session_timeout": "30000",
+}
+"""Milliseconds that anything on a connection of taskkit's own can wait for."""
+
+_OPTIONS: Final = {
+    "application_name": "taskkit",
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""What a connection of taskkit's own is told where the project says nothing."""
+
+
+class Postgres:
+    """What ``django.db.backends.postgresql`` is made of."""
+
+    name = "postgres"
+    errors: tuple[type[Exception], ...] = (psycopg.Error,)
+    max_data_bytes = 256 << 20
+
+    def __init__(self, alias: str, prefix: str, settings: dict[str, Any], notify: bool) -> None:
+        self.statements = PostgresStatements(prefix)
+        self.wakeup: Literal["push", "poll"] = "push" if notify else "poll"
+        self._alias = alias
+        self._prefix = prefix
+        self._settings = settings
+        self._notify = notify
+        self._channel = channel_of(prefix)
+        self._tag = (0, "")
+        look = f"SELECT {_NOW}, controls FROM {prefix}store"  # noqa: S608 - own names
+        self._look = look.encode()
+        # One round trip, and at READ COMMITTED whatever the database's default is.
+        self._begin = f"BEGIN ISOLATION LEVEL READ COMMITTED; {look}".encode()
+
+    # ---- connections
+
+    def cursor(self, connection: BaseDatabaseWrapper) -> Cursor:
+        """Return a cursor of the driver, with parameters apart from the text."""
+        driver = cast("psycopg.Connection[Any]", connection.connection)
+        return cast("Cursor", psycopg.Cursor(driver, row_factory=tuple_row))
+
+    def own_settings(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return the project's, in autocommit, outside of any pool, with bounded waits."""
+        options = {**_OPTIONS, **settings.get("OPTIONS", {})}
+        options.pop("pool", None)
+        options.pop("isolation_level", None)
+        # A pooler gives the next statement to another session, which has prepared nothing.
+        options["prepare_threshold"] = 5 if self._notify else None
+        return {**settings, "OPTIONS": options, "AUTOCOMMIT": True, "ATOMIC_REQUESTS": False}
+
+    def prepare(self, connection: BaseDatabaseWrapper) -> None:
+        """Bound what statements can wait for, and have them planned along the indexes."""
+        if not self._notify:
+            return  # they would stay with a session that others get
+        values = ", ".join(f"('{k}', '{v}')" for k, v in {**_BOUNDS, **PLANNING}.items())
+        cursor = self.cursor(connection)
+        # Only what this server knows: not every one that speaks its language is a PostgreSQL.
+        cursor.execute(
+            "SELECT set_config(name, value, false) FROM pg_settings "  # noqa: S608 - own names
+            f"JOIN (VALUES {values}) AS wanted (name, value) USING (name)".encode()
+        )
+        cursor.close()
+
+    def turn(self) -> AbstractContextManager[Any]:
+        """Return nothing: many write at once."""
+        return nullcontext()
+
+    # ---- transactions
+
+    def begin(self, cursor: Cursor) -> Begun:
+        """Begin a transaction, in one round trip."""
+        driver = cast("psycopg.Cursor[Any]", cursor)
+        driver.execute(self._begin, prepare=False)
+        driver.nextset()
+        return _begun(driver.fetchone())
+
+    def begun(self, cursor: Cursor) -> Begun:
+        """Return the time and the count of changes to pauses and limits."""
+        cursor.execute(self._look)
+        return _begun(cursor.fetchone())
+
+    def begin_snapshot(self, cursor: Cursor) -> None:
+        """Begin a transaction in which every statement reads the same state."""
+        cursor.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+    def commit(self, cursor: Cursor, *, wakes: bool, finished: bool) -> None:
+        """Commit, and tell other processes in which somebody waits."""
+        text = "COMMIT"
+        if self._notify and (wakes or finished):
+            kinds = ", ".join(f"'{kind}'" for kind in _kinds(wakes, finished))
+            text = (
+                f"SELECT pg_notify('{self._channel}', kind || '{self.tag()}') "  # noqa: S608 - own names
+                f"FROM {self.statements.prefix}waiting "
+                f"WHERE kind IN ({kinds}) AND until > {_NOW}; COMMIT"
+            )
+        cast("psycopg.Cursor[Any]", cursor).execute(text.encode(), prepare=False)
+
+    def tell(self, cursor: Cursor, *, wakes: bool, finished: bool) -> None:
+        """Tell everybody when the caller commits: who will wait by then, nobody knows now."""
+        if self._notify:
+            for kind in _kinds(wakes, finished):
+                cursor.execute("SELECT pg_notify(%s, %s)", (self._channel, kind))
+
+    def tag(self) -> str:
+        """Return what this process signs its news with: it has told its own threads already."""
+        process = os.getpid()
+        if self._tag[0] != process:  # not the parent's, after a fork
+            self._tag = (process, secrets.token_hex(6))
+        return self._tag[1]
+
+    # ---- errors
+
+    def is_conflict(self, error: BaseException) -> bool:
+        """Return whether another transaction was in the way, so that it is worth beginning anew."""
+        return errors.is_conflict(error)
+
+    def is_lost(self, error: BaseException) -> bool:
+        """Return whether the connection is of no more use."""
+        return errors.is_lost(error)
+
+    def translate(self, error: BaseException) -> BackendError:
+        """Return what a driver's error means to a user and what to do; never with a password."""
+        return translate(error, self._alias, self._settings)
+
+    # ---- tables
+
+    @contextmanager
+    def migrating(self, cursor: Cursor) -> Iterator[None]:
+        """Keep everybody else from changing the tables; an error undoes every change."""
+        versions = f"{self._prefix}{VERSION_TABLE}"
+        # Whoever makes the first tables at the same time gets a conflict.
+        cursor.execute("BEGIN")
+        try:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            if versions in self.tables(cursor):
+                cursor.execute(f"LOCK TABLE {versions} IN SHARE ROW EXCLUSIVE MODE")
+            yield
+            cursor.execute("COMMIT")
+        except BaseException:
+            with suppress(*self.errors):
+                cursor.execute("ROLLBACK")
+            raise
+
+    def tables(self, cursor: Cursor) -> set[str]:
+        """Return the names of the store's tables, as its statements write them."""
+        cursor.execute(_TABLES, (self._prefix, self._prefix))
+        # PostgreSQL keeps a name in lower case that is written without quotes.
+        return {self._prefix + name[len(self._prefix) :] for (name,) in cursor.fetchall()}
+
+    # ---- news
+
+    def source(self, reader: Reader) -> Source:
+        """Return a source that listens, or one that asks where nothing can be pushed."""
+
+        @contextmanager
+        def connection() -> Iterator[Any]:
+            reader.ensure()
+            with reader.private() as lent:
+                yield lent.connection
+
+        @contextmanager
+        def cursor() -> Iterator[Cursor]:
+            reader.ensure()
+            with reader.private() as lent:
+                yield self.cursor(lent)
+
+        if self._notify:
+            return Listening(
+                *(connection, self._channel, self.statements, self.tag),
+                *(self.errors, self.translate),
+            )
+        return Polling(cursor, self._sign, self.statements, self.errors, self.translate)
+
+    def _sign(self, cursor: Cursor) -> Sign:
+        cursor.execute(self.statements.named(_LOOK).encode())
+        values = tuple(cursor.fetchone())
+        return Sign(values, any(values))
+
+
+def _kinds(wakes: bool, finished: bool) -> list[str]:
+    return [kind for kind, told in ((CLAIMABLE, wakes), (FINISHED, finished)) if told]
+
+
+def _begun(row: Any) -> Begun:
+    return Begun(row[0], row[1])
