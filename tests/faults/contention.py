@@ -1,9 +1,10 @@
 """A process that puts tasks in one thread and claims and settles them in another.
 
-    python contention.py URL SECONDS SEED plain|keys
+    python contention.py URL SECONDS plain|keys SEED PROCESSES
 
-After some seconds it stops putting, goes on until nothing is left, and prints as JSON what it has
-done, which errors reached it, and how often a transaction was begun anew inside.
+It begins when so many processes are there. After some seconds it stops putting, goes on until
+nothing is left, and prints as JSON what it has done, which errors reached it, and how often a
+transaction was begun anew inside.
 """
 
 from __future__ import annotations
@@ -34,15 +35,20 @@ OUTCOMES = [Outcome.SUCCEED] * 12 + [Outcome.FAIL, Outcome.RETRY, Outcome.RELEAS
 class Contender:
     """What one process does, and what came of it."""
 
-    def __init__(self, backend: Backend, seconds: float, seed: str, keys: bool) -> None:
+    def __init__(self, backend: Backend, seconds: float, keys: bool, seed: str) -> None:
         self.backend = backend
+        self.worker = WorkerInfo(f"worker {seed}", {"a": 32, "c": 32})
         self.done: Counter[str] = Counter()
         self.errors: list[str] = []
-        self._until = time.monotonic() + seconds
+        self._seconds, self._until = seconds, 0.0
         self._seed, self._keys = seed, keys
 
-    def run(self) -> None:
+    def run(self, processes: int) -> None:
         """Do all of it."""
+        self.backend.register(self.worker, LEASE)
+        while len(self.backend.workers()) < processes:
+            time.sleep(0.02)
+        self._until = time.monotonic() + self._seconds
         threads = [threading.Thread(target=self._guarded, args=(part,)) for part in self._parts()]
         for thread in threads:
             thread.start()
@@ -87,9 +93,7 @@ class Contender:
     def consume(self) -> None:
         """Claim and settle until all is done."""
         choice = random.Random(f"{self._seed} claim")
-        worker = WorkerInfo(f"worker {self._seed}", {"a": 32, "c": 32})
-        self.backend.register(worker, LEASE)
-        beat = time.monotonic()
+        worker, beat = self.worker, time.monotonic()
         while True:
             claims = self.backend.claim(worker.id, {"a": choice.randint(1, 32), "c": 8}).claims
             if claims:
@@ -152,14 +156,14 @@ class Counting(logging.Handler):
         self.reasons[record.getMessage()[:120]] += 1
 
 
-def main(url: str, seconds: str, seed: str, mix: str) -> None:
+def main(url: str, seconds: str, mix: str, seed: str, processes: str) -> None:
     """Run, and print what came of it."""
     counting, log = Counting(), logging.getLogger("taskkit.sql")
     log.addHandler(counting)
     log.setLevel(logging.DEBUG)
     backend = connect("sql", url=url)
-    contender = Contender(backend, float(seconds), seed, mix == "keys")
-    contender.run()
+    contender = Contender(backend, float(seconds), mix == "keys", seed)
+    contender.run(int(processes))
     backend.close()
     told = {"done": contender.done, "errors": contender.errors, "anew": counting.reasons}
     sys.stdout.write(json.dumps(told))

@@ -58,7 +58,7 @@ def run(url, mix):
     """Return what each process tells."""
     programs = [
         subprocess.Popen(
-            [sys.executable, str(SCRIPT), url, str(SECONDS), str(seed), mix],
+            [sys.executable, str(SCRIPT), url, str(SECONDS), mix, str(seed), str(PROCESSES)],
             stdout=subprocess.PIPE,
         )
         for seed in range(PROCESSES)
