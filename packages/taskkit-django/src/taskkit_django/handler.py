@@ -85,6 +85,14 @@ def owner(name: str) -> TaskHandler:
     return tasks
 
 
+def known_names() -> list[str]:
+    """Return the names of all tasks that are known in this process by now."""
+    names = set(tasks.functions)
+    for prefix in FAMILIES:
+        names.update(function.name for function in _family(prefix).functions())  # type: ignore[attr-defined]
+    return sorted(names)
+
+
 @cache
 def _family(prefix: str) -> TaskHandler:
     module, _, attribute = FAMILIES[prefix].partition(":")

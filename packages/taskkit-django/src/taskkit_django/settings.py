@@ -42,6 +42,9 @@ class Settings:
     """``module.attr`` of plugins of the kit: objects with hooks, or classes of such."""
     autodiscover: str | None = "tasks"
     """The module that workers import from every installed app; None: none."""
+    redact: str | None = None
+    """``module.attr`` of a function of a task's name and its arguments by name, which returns those
+    that the admin may show; None: what is named like a password, token or key is hidden."""
     max_data_bytes: int = DEFAULT_MAX_DATA_BYTES
     """The largest data and result of a task that is accepted."""
     lease: float = DEFAULT_LEASE

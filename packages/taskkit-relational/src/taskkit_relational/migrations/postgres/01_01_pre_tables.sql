@@ -63,6 +63,8 @@ CREATE INDEX {plain}task_expires ON {prefix}task (expires)
 -- Serves counts and purges; claims never see it.
 CREATE INDEX {plain}task_finished ON {prefix}task (grp, state, purge_at, due)
     WHERE purge_at IS NOT NULL;
+-- What did not end well, by when: for people who look for it. A task that succeeds never enters it.
+CREATE INDEX {plain}task_ended ON {prefix}task (state, done, id) WHERE state > 4;
 
 -- Half of each page is left free: a heartbeat writes the new version of its row beside the old.
 CREATE TABLE {prefix}worker (

@@ -53,6 +53,8 @@ CREATE INDEX {prefix}task_expires ON {prefix}task (expires)
 -- Serves counts and purges; claims never see it.
 CREATE INDEX {prefix}task_finished ON {prefix}task (grp, state, purge_at, due)
     WHERE purge_at IS NOT NULL;
+-- What did not end well, by when: for people who look for it. A task that succeeds never enters it.
+CREATE INDEX {prefix}task_ended ON {prefix}task (state, done, id) WHERE state > 4;
 
 CREATE TABLE {prefix}worker (
     id         TEXT PRIMARY KEY,
