@@ -40,6 +40,7 @@ class Mysql:
     errors = ERRORS
     within = WITHIN
     wakeup: Literal["push", "poll"] = "poll"
+    leaves_dead_rows = False  # InnoDB clears up behind itself all the time
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
@@ -125,6 +126,10 @@ class Mysql:
         finally:
             with suppress(*self.errors):
                 cursor.execute("SELECT release_lock(%s)", (name,))
+
+    def tidy(self, cursor: Cursor) -> bool:  # noqa: ARG002 - nothing is to be swept
+        """Do nothing."""
+        return False
 
     def tables(self, cursor: Cursor) -> set[str]:
         """Return the names of the store's tables, as its statements write them."""

@@ -22,6 +22,7 @@ from taskkit.errors import TaskkitError, Unavailable
 from taskkit_relational.migrations import Layout
 from taskkit_relational.statements import Cursor
 from taskkit_relational.store import Look, Transaction
+from taskkit_relational.sweeping import Sweeper
 from taskkit_sql.joining import driver_cursor
 from taskkit_sql.server import Server
 
@@ -57,6 +58,7 @@ class Pooled:
         self.conflicts = 0
         """How often a transaction was begun anew."""
         self._refusal: str | None = None
+        self._sweeper = Sweeper(self._sweep) if server.leaves_dead_rows else None
         self._reset()
 
     def _reset(self) -> None:
@@ -106,6 +108,8 @@ class Pooled:
         if self._engine is not None:
             self._engine.dispose(close=False)
         self._reset()
+        if self._sweeper is not None:
+            self._sweeper.reset()
         for callback in self.forked:
             callback()
 
@@ -125,6 +129,8 @@ class Pooled:
     def close(self) -> None:
         """Close every connection; those in use when they are given back."""
         self._refusal = "this backend has been closed; open a new one"
+        if self._sweeper is not None and self._process == os.getpid():
+            self._sweeper.close()
         engine, self._engine = self._engine, None
         if engine is not None and self._process == os.getpid():
             engine.dispose()
@@ -166,6 +172,8 @@ class Pooled:
 
         result, transaction = self._again(within)
         self.committed(transaction)
+        if self._sweeper is not None:
+            self._sweeper.worked()
         return result
 
     def join(self, within: object, work: Callable[[Transaction], T]) -> T:
@@ -188,6 +196,9 @@ class Pooled:
                 raise
             cursor.execute("RELEASE SAVEPOINT taskkit_put")
         return result
+
+    def _sweep(self) -> None:
+        self._again(self.server.tidy)
 
     def _look(self, cursor: Cursor) -> Look:
         clock = self.clock

@@ -62,6 +62,8 @@ class Postgres:
         self._settings = settings
         self.statements = PostgresStatements(settings.prefix, settings.schema)
         self.wakeup: Literal["push", "poll"] = "push" if settings.notify else "poll"
+        # Behind a pooler a sweep without a timeout would leave that to other sessions.
+        self.leaves_dead_rows = settings.notify
         self._errors = Errors(settings)
         self.is_conflict = self._errors.is_conflict
         self.is_lost = self._errors.is_lost

@@ -35,6 +35,8 @@ class Server(Protocol):
     """What the driver and SQLAlchemy raise."""
     wakeup: Literal["push", "poll"]
     """How its source learns of what others have done."""
+    leaves_dead_rows: bool
+    """Whether old versions of rows have to be swept away: see ``tidy``."""
     within: str
     """What ``joining`` takes, in words."""
 
@@ -109,6 +111,13 @@ class Server(Protocol):
         """Keep everybody else from changing the tables; what was changed stands at the end.
 
         Where the server can undo changes of tables, an error undoes all of them.
+        """
+        ...
+
+    def tidy(self, cursor: Cursor) -> bool:
+        """Sweep old versions of rows away, if there are so many that they slow claims down.
+
+        Outside a transaction. One small look where nothing is to be done. Returns whether it swept.
         """
         ...
 
