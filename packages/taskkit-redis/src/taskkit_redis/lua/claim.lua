@@ -30,15 +30,24 @@ for place = 5 + 2 * count, #ARGV do
   shut[ARGV[place]] = true
 end
 
-if call('EXISTS', P .. 'x') == 1 and transitions().sweep(500) then
-  return { now, 1, 1, '' }
+local is_special = call('EXISTS', P .. 'x', P .. 'limits', P .. 'pauses') > 0
+if is_special and transitions().sweep(500) then
+  local nothing = { now, 1, 1, '' }
+  for place = 1, count do
+    nothing[4 + place] = 0
+  end
+  tell()
+  return nothing
 end
 if native and call('ZRANGEBYSCORE', P .. 'old', '-inf', instant, 'LIMIT', 0, 1)[1] then
   transitions().trim(20)
 end
+-- Of what was swept. Of what this claim itself lets into lines nobody has to be told: whoever sleeps
+-- knows when it is due.
+tell()
 
 local limits = {}
-if call('EXISTS', P .. 'limits') == 1 then
+if is_special then
   local found = call('HGETALL', P .. 'limits')
   for place = 1, #found, 2 do
     local running, most, period = string.match(found[place + 1], '^([^|]*)|([^|]*)|([^|]*)|')
@@ -47,7 +56,7 @@ if call('EXISTS', P .. 'limits') == 1 then
   end
 end
 local pauses = {}
-if call('EXISTS', P .. 'pauses') == 1 then
+if is_special then
   local found = call('HGETALL', P .. 'pauses')
   for place = 1, #found, 2 do
     if found[place + 1] == '' or found[place + 1] > now then
@@ -165,15 +174,17 @@ end
 -- ---- which tasks
 
 local claims, runs, mine, busy = {}, {}, {}, {}
-local served = {}
-local token = math.max(tonumber(call('GET', P .. 'token') or '0'), clock[1] * 1000000 + clock[2])
-
+local token = nil
 local endings = {}
 
 -- The entry of a running task is: token, began, "c" if it is to be cancelled, length of the group's
 -- name, due, worker (see records).
 
 local function give(group, id, raw, due)
+  -- The counter never lags behind the server's clock, so that a replica that takes over with an older
+  -- one gives no token again.
+  token = token
+    or math.max(tonumber(call('GET', P .. 'token') or '0'), clock[1] * 1000000 + clock[2])
   token = token + 1
   local number = string.format('%016.0f', token)
   local ending = endings[group]

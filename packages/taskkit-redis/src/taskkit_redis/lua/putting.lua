@@ -72,6 +72,23 @@ local function lines_of(lines, group)
   return found
 end
 
+local function enter(ids, ready, waiting)
+  many('ZADD', P .. 'ids', ids)
+  for group, members in pairs(ready) do
+    local key = P .. 'q:' .. group
+    if call('EXISTS', key) == 1 then
+      -- It is in its rings.
+      many('ZADD', key, members)
+      wake(group)
+    else
+      lines().enter_ready(group, members)
+    end
+  end
+  for group, members in pairs(waiting) do
+    lines().enter_waiting(group, members)
+  end
+end
+
 local function write(first, answers, options)
   local ids, ready, waiting, expiring = {}, {}, {}, {}
   for index, answer in ipairs(answers) do
@@ -97,21 +114,53 @@ local function write(first, answers, options)
       end
     end
   end
-  many('ZADD', P .. 'ids', ids)
   many('ZADD', P .. 'x', expiring)
-  for group, members in pairs(ready) do
-    lines().enter_ready(group, members)
+  enter(ids, ready, waiting)
+end
+
+-- The usual put, in one pass: tasks without options, where no group has limits and nothing expires.
+-- Nothing can stand in their way but that they are known.
+local function put_plainly(first)
+  local answers, ids, ready, waiting, grown = {}, {}, {}, {}, {}
+  for place = first, #ARGV, FIELDS do
+    local id, group, tail = ARGV[place], group_at(place), tail_at(place)
+    local due, priority = resolve(ARGV[place + 2]), ARGV[place + 3]
+    local raw = new_record('', due, priority, '', ARGV[place + 5], ARGV[place + 7])
+    if call('SET', key_of(id), raw, 'NX') then
+      ids[#ids + 1], ids[#ids + 2] = 0, id
+      local is_due = due <= now
+      local line = lines_of(is_due and ready or waiting, group)
+      line[#line + 1] = 0
+      line[#line + 1] = is_due and priority .. due .. tail or due .. priority .. tail
+      grown[group] = (grown[group] or 0) + 1
+      answers[#answers + 1] = NEW
+    else
+      answers[#answers + 1] = KNOWN
+    end
   end
-  for group, members in pairs(waiting) do
-    lines().enter_waiting(group, members)
+  enter(ids, ready, waiting)
+  for group, by in pairs(grown) do
+    count_group(group, by)
   end
+  return answers
+end
+
+local function all_are_plain(first)
+  for place = first + 6, #ARGV, FIELDS do
+    if ARGV[place] ~= '' then
+      return false
+    end
+  end
+  return true
 end
 
 local function put_all(first, bounded, only_looks)
-  -- What has expired takes no room and holds no key.
-  if call('EXISTS', P .. 'x') == 1 then
-    transitions().sweep(100)
+  local nothing_special = call('EXISTS', P .. 'x', P .. 'limits') == 0
+  if nothing_special and not only_looks and all_are_plain(first) then
+    return put_plainly(first)
   end
+  -- What has expired takes no room and holds no key.
+  transitions().sweep(100)
   local answers, options, grown = judge(first)
   if bounded then
     local group, most = too_full(grown)
