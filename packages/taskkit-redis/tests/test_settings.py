@@ -72,7 +72,7 @@ def test_parameters_of_the_url_and_options():
         ("unix://", {}, "expected the path of a socket"),
         ("redis://h?prefx=x", {}, "found 'prefx'; did you mean 'prefix'"),
         ("redis://h?timeout=soon", {}, "expected a number as timeout, found 'soon'"),
-        ("redis://h", {"passwort": "x"}, "found 'pasword'; did you mean 'password'"),
+        ("redis://h", {"passwort": "x"}, "found 'passwort'; did you mean 'password'"),
         ("redis://h", {"prefix": "a*"}, "prefix: expected 1 to 60 letters"),
         ("redis://h", {"prefix": ""}, "prefix: expected 1 to 60 letters"),
         ("redis://h", {"timeout": 0}, "timeout: expected seconds, more than 0"),

@@ -143,7 +143,7 @@ def claimed_task(row: Values) -> Task:
 
 def read_record(values: Values, now: int) -> Record:
     """Return a whole row as a record; what cannot be understood is told by its failure."""
-    row = dict(zip(RECORDED, values, strict=True))
+    row: dict[str, Any] = dict(zip(RECORDED, values, strict=True))
     failure = read_failure(row["failure"])
     extra: dict[str, Any] = {}
     labels: dict[str, Any] = {}
