@@ -7,9 +7,10 @@ import pickle
 import threading
 
 import pytest
-from rediscase import claim, in_a_fork, new_task, register, succeed, until
+from rediscase import claim, in_a_fork, new_task, patiently, register, succeed, until
 
 from taskkit.clock import monotonic
+from taskkit.records import Outcome, Settlement
 from taskkit_redis.nodes import yield_point
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -187,6 +188,49 @@ def test_a_subscription_that_is_lost_wakes_and_is_made_anew(opened, raw):
     assert one.wait(["mail"], 10) is True
 
 
+def test_more_partitions_are_listened_to_while_others_are(opened):
+    one, other = opened(partitions=16), opened(partitions=16)
+    groups = [f"g{n}" for n in range(12)]
+
+    def look_and_wait(group):
+        while not one.count([group]):
+            one.wait([group], 60)
+        return True
+
+    threads = [waiting(lambda group=group: look_and_wait(group)) for group in groups]
+    task = new_task("slow")
+    other.put([task])
+    threads.append(waiting(lambda: one.wait_done(task.id, 60)))
+    until(lambda: one._wakeup._waiting == 13 and one._wakeup._reading)
+    for group in groups:
+        other.put([new_task(group)])
+    register(other)
+    other.settle(
+        "w", [Settlement(c.task.id, c.token, Outcome.FAIL) for c in claim(other, group="slow")]
+    )
+    for thread, answers in threads:
+        thread.join(20)
+        assert answers == [True]
+
+
+def test_who_waits_for_a_result_survives_a_lost_subscription(opened, raw):
+    one, other = opened(), opened()
+    task = new_task()
+    other.put([task])
+    each = [waiting(lambda: patiently(lambda: one.wait_done(task.id, 60))) for _ in range(3)]
+    until(lambda: one._wakeup._waiting == 3 and one._wakeup._reading)
+    for client in raw.client_list():
+        if int(client["sub"]):
+            raw.client_kill_filter(_id=client["id"])
+    register(other)
+    claims = claim(other)
+    until(lambda: [c for c in raw.client_list() if int(c["sub"])])
+    succeed(other, claims)
+    for thread, answers in each:
+        thread.join(20)
+        assert answers == [True]
+
+
 def test_idle_waiting_sends_nothing(backend, raw):
     backend.wait(["mail"], 0)
     raw.config_resetstat()
@@ -220,6 +264,7 @@ def test_a_huge_group_goes_in_pieces(backend):
     """No script changes more than a thousand tasks, so that nobody waits for long."""
     tasks = [new_task() for _ in range(5000)]
     backend.put(tasks)
+    backend.delete([new_task().id])  # the server knows the script
     assert trips(lambda: backend.delete([task.id for task in tasks])) == 5
     register(backend)
     backend.put(tasks := [new_task(ttl=0) for _ in range(2500)])

@@ -73,6 +73,7 @@ class RedisBackend:
 
     def after_fork(self) -> None:
         """Begin afresh in a child process: sockets and locks are the parent's."""
+        self._wakeup.abandon()
         self._start()
         if self._closed:
             self.close()

@@ -49,7 +49,8 @@ def script(name: str) -> Script:
     """Return the script of this name, with all that it uses."""
     main = _read(name)
     used = _USES.match(main)
-    base, *modules = used[1].split() if used else ()
+    assert used is not None, f"{name}.lua does not name what it uses"
+    base, *modules = used[1].split()
     parts = [_read(base)]
     parts += [_MODULE.format(name=module, text=_read(module)) for module in modules]
     # As a function, too: what a function takes from the one around it, it finds at once, but among

@@ -40,6 +40,8 @@ class Wakeup:
         self._lock = threading.Condition()
         self._subscriptions = Subscriptions(store)
         self._reading = False
+        self._changing = 0
+        """How many want to change the subscriptions; nobody reads them meanwhile."""
         self._waiting = 0
         self._left = 0.0
         """When the last one who waited went."""
@@ -71,8 +73,9 @@ class Wakeup:
         places = {number for group in groups for number in self._store.of_group(group)}
         seen: dict[str, int] = self._local.__dict__
         with self._lock:
-            self._enter(places)
+            self._enter()
             try:
+                self._listen(places)
                 while not self._closed:
                     if self._is_fresh(groups, seen):
                         return True
@@ -89,13 +92,11 @@ class Wakeup:
         places = set(self._store.may_hold(task_id))
         with self._lock:
             self._awaited[task_id] = self._awaited.get(task_id, 0) + 1
+            self._enter()
             try:
-                self._enter(places)
-                try:
-                    return self._until_over(task_id, places, deadline)
-                finally:
-                    self._leave()
+                return self._until_over(task_id, places, deadline)
             finally:
+                self._leave()
                 self._awaited[task_id] -= 1
                 if not self._awaited[task_id]:
                     del self._awaited[task_id]
@@ -104,6 +105,8 @@ class Wakeup:
     def _until_over(self, task_id: str, places: Collection[int], deadline: float) -> bool:
         heard = self._over.get(task_id, 0)
         while not self._closed:
+            # In every round: if a subscription was lost, nobody else makes it anew.
+            self._listen(places)
             everyone = self._everyone
             # After the subscription, so that an end in between is not missed.
             if self._is_over(task_id, places):
@@ -139,22 +142,27 @@ class Wakeup:
 
     # ---- coming and going; the lock is held
 
-    def _enter(self, places: Collection[int]) -> None:
-        if self._closed:
-            self._waiting += 1
-            return
+    def _enter(self) -> None:
         if not self._waiting and monotonic() - self._left > _LINGER:
             self._subscriptions.close()
         self._waiting += 1
+
+    def _listen(self, places: Collection[int]) -> None:
+        """See to it that these partitions are listened to."""
+        if self._closed or not self._subscriptions.missing(places):
+            return
+        self._changing += 1
         try:
-            missing = self._subscriptions.missing(places)
-            if missing:
+            while self._reading:
                 self._ring()
+                self._lock.wait()
+            missing = self._subscriptions.missing(places)
+            if missing and not self._closed:
                 self._subscriptions.add(missing)
                 self._tell_everyone()
-        except BaseException:
-            self._waiting -= 1
-            raise
+        finally:
+            self._changing -= 1
+            self._lock.notify_all()
 
     def _leave(self) -> None:
         self._waiting -= 1
@@ -185,7 +193,7 @@ class Wakeup:
         left = deadline - monotonic()
         if left <= 0:
             return False
-        if self._reading:
+        if self._reading or self._changing:
             self._lock.wait(left)
             return True
         self._reading = True
@@ -207,7 +215,7 @@ class Wakeup:
             self._tell_everyone()
             if not self._closed:
                 raise lost
-        if messages:
+        if messages or self._changing:
             self._lock.notify_all()
         return True
 
@@ -247,6 +255,10 @@ class Wakeup:
             self._ring()
             if not self._waiting:
                 self._hang_up()
+
+    def abandon(self) -> None:
+        """Let go of what a child process has inherited; nobody else uses it there."""
+        self._hang_up()
 
     def _hang_up(self) -> None:
         self._subscriptions.close()
