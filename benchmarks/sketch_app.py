@@ -83,7 +83,7 @@ class Postgres:
 
 
 class Mariadb:
-    """On MariaDB and MySQL: a claim selects, then updates; a settle joins with its own rows."""
+    """On MariaDB and MySQL: a claim selects, then updates; a settle is an upsert."""
 
     TABLE = """
         CREATE TABLE sketch (id bigint PRIMARY KEY, state int NOT NULL, priority int NOT NULL,
@@ -93,9 +93,12 @@ class Mariadb:
         SELECT id, token + 1, data FROM sketch WHERE state = 0 ORDER BY state, priority, due, id
         LIMIT %s FOR UPDATE SKIP LOCKED"""
     CLAIM = "UPDATE sketch SET state = 1, token = token + 1 WHERE id IN %s"
+    # Each row is found by its key; a join would go by way of a temporary table.
     SETTLE = """
-        UPDATE sketch t JOIN (SELECT 0 AS id, 0 AS token, NULL AS result%s) d USING (id, token)
-        SET t.state = 2, t.result = d.result WHERE t.state = 1"""
+        INSERT INTO sketch (id, token, result, state, priority, due, data) VALUES %s
+        ON DUPLICATE KEY UPDATE
+            result = IF(token = VALUES(token) AND state = 1, VALUES(result), result),
+            state = IF(token = VALUES(token) AND state = 1, 2, state)"""
 
     def __init__(self) -> None:
         import pymysql
@@ -126,7 +129,7 @@ class Mariadb:
 
     def settle(self, done: Done) -> None:  # noqa: D102
         values = [value for row in done for value in row]
-        marks = " UNION ALL SELECT %s, %s, %s" * len(done)
+        marks = ", ".join(["(%s, %s, %s, 0, 0, 0, '')"] * len(done))
         self._cursor.execute(self.SETTLE % marks, values)
 
     def ask(self, query: str) -> list[tuple[object, ...]]:  # noqa: D102

@@ -85,6 +85,8 @@ def _start(
     [port] = places.free_ports(1)
     own = [f"--datadir={data}", f"--port={port}", f"--socket={folder / 's'}", *as_user]
     own += [f"--pid-file={folder / 'pid'}", f"--init-file={account}"]
+    # A server that starts removes the temporary tables of all others in this folder.
+    own += [f"--tmpdir={folder}"]
     chosen = [f"--{name}={value}" for name, value in {**_SETTINGS, **settings}.items()]
     # First: MariaDB and MySQL look for files of settings unless the first word forbids it.
     command = [program, "--no-defaults", "--skip-name-resolve", "--skip-log-bin", *chosen, *own]
