@@ -74,8 +74,10 @@ SELECT {_SLOT}, {_HOLDER} {_HELD} UNION ALL SELECT NULL, NULL, {_ISOLATION}
 # In a caller's transaction at REPEATABLE READ only a locking look sees the present.
 HOLDERS_NOW: Final = f"SELECT {_SLOT}, {_HOLDER} {_HELD} LOCK IN SHARE MODE"
 
-# Adds the entries that are missing and locks all of them. Not IGNORE: two that find the remains of
-# one that was just removed would share a lock on it, and each would wait for the other's end.
+# Adds the entries that are missing and locks all of them, in one pass. Not IGNORE: two that find
+# the remains of one that was just removed would share a lock on it, and each would wait for the
+# other's end. (Where two wait for an entry that is being removed for good with its task, and the
+# server tidies up in that very moment, they can still deadlock. One of them begins anew.)
 LOCK_SLOTS: Final = "INSERT INTO @slot (grp, slot, id) VALUES #rows ON DUPLICATE KEY UPDATE id = id"
 
 # Entries that are locked, with their tasks' ids, to whomever else they stand for.
