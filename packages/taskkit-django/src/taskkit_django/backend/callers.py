@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from weakref import WeakSet
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -18,6 +19,8 @@ class Callers:
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
+        self._left: WeakSet[BaseDatabaseWrapper] = WeakSet()
+        """Connections that were opened here and that nobody else will close."""
 
     @contextmanager
     def lend(self) -> Iterator[BaseDatabaseWrapper]:
@@ -35,6 +38,8 @@ class Callers:
         finally:
             if not was_open and not is_tended():
                 connection.close_if_unusable_or_obsolete()
+                if connection.connection is not None:
+                    self._left.add(connection)
 
     def resolve(self, within: object) -> BaseDatabaseWrapper:
         """Return the connection that a caller names by itself or by its alias."""
@@ -64,13 +69,21 @@ class Callers:
         if connection.in_atomic_block:
             connection.needs_rollback = True
         else:
-            connection.close()
+            with suppress(Exception):  # whatever a driver says of one that is closed already
+                connection.close()
 
     def close(self) -> None:
-        """Close the calling thread's connection, unless it is in a transaction."""
-        connection = connections[self._alias]
-        if not connection.in_atomic_block:
-            connection.close()
+        """Close the calling thread's connection, and those that other threads have left open."""
+        own = connections[self._alias]
+        if not own.in_atomic_block:
+            own.close()
+        for connection in list(self._left):
+            driver, connection.connection = connection.connection, None
+            if driver is not None:
+                # Not by Django's close, which only the connection's own thread may call.
+                with suppress(Exception):  # whatever a driver says of one that is gone
+                    driver.close()
+        self._left.clear()
 
 
 def place(connection: BaseDatabaseWrapper) -> tuple[str, ...]:

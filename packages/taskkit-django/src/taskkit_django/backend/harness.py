@@ -140,7 +140,9 @@ def new_alias(url: str) -> str:
         settings.configure(INSTALLED_APPS=["taskkit_django"], DATABASES={}, USE_TZ=True)
         django.setup()
     alias = f"suite_{secrets.token_hex(4)}"
-    configured = connections.configure_settings({"default": {}, alias: _database(url)})
+    # Kept open: the suite's threads would spend their time connecting.
+    database = {"CONN_MAX_AGE": None, **_database(url)}
+    configured = connections.configure_settings({"default": {}, alias: database})
     connections.settings[alias] = configured[alias]
     return alias
 

@@ -117,6 +117,9 @@ class Mysql:
         cursor.execute("BEGIN")
         return self.begun(cursor)
 
+    def join(self, cursor: Cursor) -> None:
+        """Do nothing: any statement begins it."""
+
     def begun(self, cursor: Cursor) -> Begun:
         """Return the time and the count of changes to pauses and limits."""
         cursor.execute(self.statements.begin)

@@ -127,6 +127,9 @@ class Postgres:
         driver.nextset()
         return _begun(driver.fetchone())
 
+    def join(self, cursor: Cursor) -> None:
+        """Do nothing: any statement begins it."""
+
     def begun(self, cursor: Cursor) -> Begun:
         """Return the time and the count of changes to pauses and limits."""
         cursor.execute(self._look)

@@ -81,6 +81,12 @@ class Sqlite:
                 cursor.execute("ROLLBACK")
             raise
 
+    def join(self, cursor: Cursor) -> None:
+        """Begin where the driver would only before a change, which no savepoint is."""
+        driver = cast("sqlite3.Cursor", cursor)
+        if not driver.connection.in_transaction:
+            cursor.execute("BEGIN IMMEDIATE")
+
     def begun(self, cursor: Cursor) -> Begun:
         """Return the time and the count of changes to pauses and limits."""
         # The time is read after the lock was got, so that it grows with the order of writes.

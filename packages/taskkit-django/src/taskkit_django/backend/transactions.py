@@ -160,6 +160,7 @@ class Transactions:
                 "that an earlier error has broken; leave its atomic() block first"
             )
         # The caller may go on after QueueFull, so that what was put must go by itself.
+        self.vendor.join(cursor)
         cursor.execute("SAVEPOINT taskkit_put")
         try:
             begun = self.vendor.begun(cursor)
@@ -232,16 +233,17 @@ class Transactions:
     ) -> Iterator[tuple[BaseDatabaseWrapper, Cursor]]:
         """Give a connection and a cursor on it; the driver's errors leave it as they are."""
         with self._lender.lend() if on is None else nullcontext(on) as connection:
-            cursor = watched(self.vendor.cursor(connection))
             try:
-                yield connection, cursor
+                cursor = watched(self.vendor.cursor(connection))
+                try:
+                    yield connection, cursor
+                finally:
+                    with suppress(*self._errors):
+                        cursor.close()
             except BaseException as error:
                 if self._breaks(error):
                     self._lender.discard(connection)
                 raise
-            finally:
-                with suppress(*self._errors):
-                    cursor.close()
 
     def _breaks(self, error: BaseException) -> bool:
         """Return whether a connection on which this was raised is of no more use."""

@@ -83,8 +83,12 @@ class Vendor(Protocol):
         """Begin a transaction at READ COMMITTED or above."""
         ...
 
+    def join(self, cursor: Cursor) -> None:
+        """Begin a caller's transaction, where its next statement would have."""
+        ...
+
     def begun(self, cursor: Cursor) -> Begun:
-        """Return the same in a transaction that a caller has begun."""
+        """Return what ``begin`` does, in a transaction that a caller has begun."""
         ...
 
     def begin_snapshot(self, cursor: Cursor) -> None:
