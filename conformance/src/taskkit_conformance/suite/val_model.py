@@ -198,22 +198,23 @@ _FAR = [0, 1, 2**31 * SECOND - 1, 2**31 * SECOND, 2**32 * SECOND, LATEST - 999_9
 def instants_from_1970_to_9999_work(case: Case) -> None:
     """2038 included, in everything that keeps one; earlier and later ones are refused."""
     worker(case)
-    step = case.capabilities.time_resolution
-    instant = case.draw(st.sampled_from(_FAR) | st.integers(0, LATEST))
-    instant -= instant % step
     now = case.clock.now()
-    task_id = add(case, due=instant, scheduled=instant)
-    task = get(case, task_id).task
-    case.equal((task.due, task.scheduled), (instant, instant), "due and tick")
-    expected = State.QUEUED if instant <= now else State.WAITING
-    case.equal(state(case, task_id), expected, f"the state of a task due at {instant}")
-    answer = case.backend.claim("w1", {"g": 1})
-    given = [claim.task.id for claim in answer.claims]
-    case.equal(given, [task_id] if instant <= now else [], "what is claimed")
-    case.equal(answer.next_due, instant if instant > now else None, "when to come back")
-    case.backend.pause(["g"], instant)
-    pauses = dict(case.backend.control().pauses)
-    case.equal(pauses, {"g": instant} if instant > now else {}, "the end of a pause")
+    for drawn in (case.draw(st.sampled_from(_FAR)), case.draw(st.integers(0, LATEST))):
+        instant = drawn - drawn % case.capabilities.time_resolution
+        task_id = add(case, due=instant, scheduled=instant)
+        task = get(case, task_id).task
+        case.equal((task.due, task.scheduled), (instant, instant), "due and tick")
+        expected = State.QUEUED if instant <= now else State.WAITING
+        case.equal(state(case, task_id), expected, f"the state of a task due at {instant}")
+        answer = case.backend.claim("w1", {"g": 1})
+        given = [claim.task.id for claim in answer.claims]
+        case.equal(given, [task_id] if instant <= now else [], "what is claimed")
+        case.equal(answer.next_due, instant if instant > now else None, "when to come back")
+        case.backend.pause(["g"], instant)
+        pauses = dict(case.backend.control().pauses)
+        case.equal(pauses, {"g": instant} if instant > now else {}, "the end of a pause")
+        case.backend.resume(["g"])
+        case.backend.delete([task_id])
     beyond = case.draw(st.sampled_from([-1, -SECOND, -(2**62), LATEST + 1, 2**63, 2**70]))
     with refused(case, f"the instant {beyond}", InvalidTask):
         kit_of(case).put_new([case.task("h", due=beyond)])
