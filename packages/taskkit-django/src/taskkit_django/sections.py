@@ -132,7 +132,8 @@ class Group(models.Model):
         managed = False
         db_table = "taskkit_no_table_of_groups"
         default_permissions = ("change", "view")
-        verbose_name_plural = "Groups"
+        verbose_name = "task group"
+        verbose_name_plural = "Task groups"
 
     def __str__(self) -> str:
         return str(self.name)

@@ -29,3 +29,12 @@ def read_delay(text: str) -> timedelta | None:
     if seconds > _LONGEST.total_seconds():
         raise InvalidInput("delay: expected at most a hundred years")
     return timedelta(seconds=seconds)
+
+
+def write_delay(every: timedelta) -> str:
+    """Return a time as ``read_delay`` reads it, in its largest whole unit."""
+    seconds = every.total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:g}s"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from taskkit.clock import SECOND
@@ -46,7 +47,7 @@ class Detail:
     def failure(self) -> Failure | None:
         """Why it failed: of a task that is to run again, its last attempt's reason."""
         if self.record.failure is not None:
-            return self.record.failure
+            return readable(self.record.failure)
         return self.history[0].failure if self.history else None
 
 
@@ -115,5 +116,19 @@ def _run(attempt: Any) -> Run:
         lasting(attempt.began, attempt.ended),
         attempt.worker_id,
         _OUTCOMES.get(str(attempt.outcome), str(attempt.outcome)),
-        attempt.failure,
+        None if attempt.failure is None else readable(attempt.failure),
     )
+
+
+_FRAME: Final = re.compile(r'  File "[^"]*[/\\]taskkit(_django)?[/\\][^"]*", line .*\n(    .*\n)*')
+
+
+def readable(failure: Failure) -> Failure:
+    """Return a failure whose traceback begins where the project's own code does."""
+    head, separator, frames = failure.traceback.partition("(most recent call last):\n")
+    own = frames
+    while (first := _FRAME.match(own)) is not None:
+        own = own[first.end() :]
+    if not separator or own == frames or not own.startswith("  File "):
+        return failure
+    return replace(failure, traceback=f"{head}{separator}{own}")

@@ -52,7 +52,7 @@ class GroupAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
         rows = count_groups([*shown, *(idle if "after" not in request.GET else ())][: GROUPS + 10])
         context = {
             **self.admin_site.each_context(request),
-            "title": "Groups",
+            "title": "Task groups",
             "opts": self.opts,
             "media": self.media,
             "states": list(STATES.values()),

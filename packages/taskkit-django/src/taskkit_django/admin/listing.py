@@ -64,7 +64,7 @@ class TaskList(ChangeList):
             raise IncorrectLookupParameters from error
         self.result_list = found.rows
         self.result_count = len(found.rows)
-        self.full_result_count = None
+        self.full_result_count = self.result_count  # so that no number is shown
         self.show_full_result_count = False
         self.show_admin_actions = True
         self.can_show_all = False

@@ -16,7 +16,7 @@ from taskkit.schedule import CronSchedule, IntervalSchedule, ScheduleEntry
 from taskkit.schedule.missed import MISSED
 from taskkit.schedule.protocol import next_tick
 from taskkit.schedule.zones import load_zone, zone_name
-from taskkit_django.admin.delays import read_delay
+from taskkit_django.admin.delays import read_delay, write_delay
 from taskkit_django.handler import HANDLER
 
 PREVIEW: Final = 5
@@ -171,7 +171,7 @@ def _initial_of(entry: ScheduleEntry) -> dict[str, Any]:
         if isinstance(schedule.tz, tzinfo):
             when["zone"] = zone_name(schedule.tz)
     elif isinstance(schedule, IntervalSchedule) and isinstance(schedule.every, timedelta):
-        when |= {"kind": "interval", "when": _written(schedule.every)}
+        when |= {"kind": "interval", "when": write_delay(schedule.every)}
     return {
         "key": entry.key,
         "name": entry.name,
@@ -181,14 +181,6 @@ def _initial_of(entry: ScheduleEntry) -> dict[str, Any]:
         "priority": entry.priority,
         **when,
     }
-
-
-def _written(every: timedelta) -> str:
-    seconds = every.total_seconds()
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:.0f}{unit}"
-    return f"{seconds:g}s"
 
 
 def _arguments(data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final, cast
 
 from django.contrib import admin, messages
@@ -16,7 +17,8 @@ from taskkit.errors import InvalidSchedule, TaskkitError
 from taskkit.schedule import CronSchedule, IntervalSchedule, ScheduleEntry
 from taskkit.schedule.forms import entry_from
 from taskkit.schedule.scheduler import STORED
-from taskkit.schedule.state import decode_states
+from taskkit.schedule.state import Form, decode_states
+from taskkit_django.admin.delays import write_delay
 from taskkit_django.admin.operating import log, may
 from taskkit_django.admin.places import alias
 from taskkit_django.admin.schedule_form import PREVIEW, EntryForm, zones
@@ -57,11 +59,7 @@ class ScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
             "opts": self.opts,
             "media": self.media,
             "schedulers": names,
-            "rows": [
-                {"entry": entry, "name": bare_name(entry.name)}
-                for name in shown
-                for entry in kit().schedules.list(name, PREVIEW)
-            ],
+            "rows": [row for name in shown for row in _rows(name)],
             "shown": shown,
             "is_all": len(shown) == len(names),
             "may_add": may(request, "add", Entry),
@@ -138,6 +136,30 @@ class ScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
             "may_save": may(request, permission, Entry),
         }
         return TemplateResponse(request, "admin/taskkit/schedule.html", context)
+
+
+def _rows(scheduler: str) -> list[dict[str, Any]]:
+    states = decode_states(kit().backend.load_schedule(scheduler).state)
+    return [
+        {
+            "entry": entry,
+            "name": bare_name(entry.name),
+            "when": told(entry.schedule, states[entry.key].form if entry.key in states else None),
+        }
+        for entry in kit().schedules.list(scheduler, PREVIEW)
+    ]
+
+
+def told(written: str, form: Form | None) -> str:
+    """Return a schedule in words, as far as its form tells it; else as code would write it."""
+    schedule = (form or {}).get("schedule")
+    if not isinstance(schedule, dict):
+        return written
+    if schedule.get("kind") == "cron":
+        return f"cron {schedule.get('expression')} ({schedule.get('zone')})"
+    if schedule.get("kind") == "interval" and isinstance(schedule.get("every"), int):
+        return f"every {write_delay(timedelta(microseconds=schedule['every']))}"
+    return written
 
 
 def _stored(key: str) -> ScheduleEntry | None:

@@ -53,7 +53,8 @@ class Migration(migrations.Migration):
                 "managed": False,
                 "db_table": "taskkit_no_table_of_groups",
                 "default_permissions": ("change", "view"),
-                "verbose_name_plural": "Groups",
+                "verbose_name": "task group",
+                "verbose_name_plural": "Task groups",
             },
         ),
         migrations.CreateModel(
