@@ -64,7 +64,8 @@ class WorkerSettings:
     grace: float = DEFAULT_GRACE
     """Seconds that running tasks get to finish after a stop; then they are released."""
     poll: float = 5.0
-    """Seconds after which an idle worker looks even if nothing woke it: the safety net."""
+    """Seconds after which an idle worker looks even if nothing woke it: the safety net. Three times
+    as long where the store pushes."""
     drain: bool = False
     """Stop by itself once no task of its groups is queued or running."""
     max_tasks: int | None = None

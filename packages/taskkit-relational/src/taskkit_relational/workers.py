@@ -16,6 +16,7 @@ from taskkit_relational import controls
 from taskkit_relational.history import dump
 from taskkit_relational.queue.changes import Changes
 from taskkit_relational.schema import RUNNING
+from taskkit_relational.statements import Cursor
 from taskkit_relational.store import Look, Store, Transaction
 
 _ALL = 1 << 31
@@ -127,7 +128,7 @@ def reclaim(store: Store, limit: int) -> Reclaimed:
     def work(transaction: Transaction) -> Reclaimed:
         removed: list[str] = []
         tasks = 0
-        for worker_id in _dead(store, transaction):
+        for worker_id in _dead(store, transaction.cursor, transaction.now):
             if tasks >= limit:
                 break
             taken = _take_back(store, transaction, worker_id, limit - tasks)
@@ -141,6 +142,9 @@ def reclaim(store: Store, limit: int) -> Reclaimed:
                 removed.append(worker_id)
         return Reclaimed(tasks, removed)
 
+    # Nearly always nobody is dead, and every worker looks every few seconds.
+    if not store.database.read(lambda look: _dead(store, look.cursor, look.now())):
+        return Reclaimed(0, [])
     return store.database.write(work)
 
 
@@ -158,21 +162,21 @@ def _take_back(store: Store, transaction: Transaction, worker_id: str, limit: in
     return len(rows)
 
 
-def _dead(store: Store, transaction: Transaction) -> list[str]:
+def _dead(store: Store, cursor: Cursor, now: int) -> list[str]:
     """Return who is dead: those whose lease is over, by its end, then the unknown."""
-    known = store.statements.leases(transaction.cursor)
-    dead = [worker_id for worker_id, expires in known if expires <= transaction.now]
-    unknown = _running_workers(store, transaction) - {worker_id for worker_id, _ in known}
+    known = store.statements.leases(cursor)
+    dead = [worker_id for worker_id, expires in known if expires <= now]
+    unknown = _running_workers(store, cursor) - {worker_id for worker_id, _ in known}
     return dead + sorted(unknown)
 
 
-def _running_workers(store: Store, transaction: Transaction) -> set[str]:
+def _running_workers(store: Store, cursor: Cursor) -> set[str]:
     """Return the workers that running tasks name: a loose scan, one seek for each."""
     found: set[str] = set()
-    last = store.statements.next_running_worker(transaction.cursor, "")
+    last = store.statements.next_running_worker(cursor, "")
     while last is not None:
         found.add(last)
-        last = store.statements.next_running_worker(transaction.cursor, last)
+        last = store.statements.next_running_worker(cursor, last)
     return found
 
 

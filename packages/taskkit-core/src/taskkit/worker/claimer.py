@@ -30,6 +30,9 @@ UNHEARD: Final = 0.05
 HALF_HEARD: Final = 0.5
 """Seconds for which to listen for some groups while others have work, and may run dry too."""
 
+PUSHED: Final = 3
+"""How many times longer a worker may sleep where the store pushes: there a look finds nothing."""
+
 SOONEST: Final = 0.005
 """Seconds before a group that ran dry is asked again, however early ``next_due`` is."""
 
@@ -85,6 +88,7 @@ class Claimer:
         self._posts = {one.group: _Post(one, Pace(one.count)) for one in slots}
         self._ledger = ledger
         self._settings = settings
+        self._poll = settings.poll * (PUSHED if backend.capabilities().wakeup == "push" else 1)
         self._patience = patience
         self.listener = listener
         self._settle = settle
@@ -146,7 +150,7 @@ class Claimer:
                 post.dry = False
         excluding = self.excluding
         if excluding is None:
-            return self._settings.poll
+            return self._poll
         posts = [post for group, post in self._posts.items() if not covered(group, by=excluding)]
         self._give_back_overdue(now)
         wants = self._wants(posts, now)
@@ -235,13 +239,13 @@ class Claimer:
     def _listen(self, posts: Sequence[_Post]) -> None:
         dry = [post.slots.group for post in posts if post.dry]
         if dry and not self.listener.groups:
-            poll = self._settings.poll
+            poll = self._poll
             wait = poll if len(dry) == len(posts) else min(poll, HALF_HEARD)
             self.listener.listen(dry, wait, self.heard)
 
     def _next_look(self, posts: Sequence[_Post], now: float) -> float:
         listening = self.listener.groups
-        looks = [self._settings.poll]
+        looks = [self._poll]
         for post in posts:
             if post.dry:
                 looks.append(post.due - now)

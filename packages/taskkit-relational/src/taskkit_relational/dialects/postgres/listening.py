@@ -29,9 +29,9 @@ CLAIMABLE: Final = "c"
 FINISHED: Final = "d"
 """The first letter of what is notified; the tag of the process that did it follows."""
 
-_PROMISED: Final = 5.0
+_PROMISED: Final = 10.0
 """Seconds that a promise holds."""
-_RENEWED: Final = 2.5
+_RENEWED: Final = 5.0
 """Seconds that are left of it when it is renewed."""
 
 _AGAIN: Final = (0.01, 0.05, 0.25, 1.0)
