@@ -4,7 +4,8 @@
 
 Behind Sentinel, a master with one replica. One client puts tasks one by one until the master is
 killed; then the replica takes over, and it is counted how many of the acknowledged tasks are not
-there. Once as it is, once with ``replicas=1``: each put waits for the replica (``WAIT``).
+there. With a replica in step, and with one that was cut off half a second before the kill; each
+time as it is, and with ``replicas=1``: each put waits for the replica (``WAIT``).
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 import argparse
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
+import redis
 from bench import report
 from redis_place import server
 
@@ -25,7 +28,19 @@ from taskkit.task import NewTask
 SECONDS = 2.0
 
 
-def lost(options: dict[str, Any]) -> tuple[int, int, float]:
+def cut_off(master: Any, replica: Any) -> None:
+    """Let a replica hear nothing more.
+
+    Frozen, so that it cannot come back, and cut off: what is sent to one that is only frozen waits
+    for it in its socket.
+    """
+    replica.pause()
+    port = Path(master.command[1]).parent.name
+    with redis.Redis(port=int(port)) as told:
+        told.execute_command("CLIENT", "KILL", "TYPE", "replica")
+
+
+def lost(options: dict[str, Any], lag: float) -> tuple[int, int, float]:
     """Return how many were acknowledged, how many of those are gone, and seconds until one was."""
     with server("redis-sentinel") as found:
         backend = connect_url(found.url, **options)
@@ -45,7 +60,13 @@ def lost(options: dict[str, Any]) -> tuple[int, int, float]:
         putting = threading.Thread(target=put)
         putting.start()
         time.sleep(SECONDS)
-        found.nodes[0].kill()  # type: ignore[attr-defined]  # ours
+        master, replica, *_ = found.nodes  # type: ignore[attr-defined]  # ours
+        if lag:
+            cut_off(master, replica)
+            time.sleep(lag)
+        master.kill()
+        if lag:
+            replica.resume()
         began = time.monotonic()
         killed.set()
         putting.join()
@@ -72,11 +93,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs
     figures: dict[str, float | str] = {}
-    for name, options in (("as it is", {}), ("replicas=1", {"replicas": 1})):
-        found = [lost(options) for _ in range(runs)]
-        figures[f"{name}: acknowledged"] = sum(one[0] for one in found)
-        figures[f"{name}: of those lost"] = sum(one[1] for one in found)
-        figures[f"{name}: seconds until a put succeeds again, at most"] = max(o[2] for o in found)
+    for lag, replica in ((0.0, "in step"), (0.5, "cut off for 0.5 s")):
+        for options in ({}, {"replicas": 1}):
+            name = f"replica {replica}, replicas={options.get('replicas', 0)}"
+            found = [lost(options, lag) for _ in range(runs)]
+            figures[f"{name}: acknowledged"] = sum(one[0] for one in found)
+            figures[f"{name}: of those lost"] = sum(one[1] for one in found)
+            figures[f"{name}: back after, s, at most"] = max(one[2] for one in found)
     report("redis_failover", figures)
 
 
