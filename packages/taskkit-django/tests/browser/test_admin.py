@@ -193,6 +193,7 @@ def test_a_schedule_is_edited(page, browser, picture):
     ticks = text(browser, ".taskkit-preview").splitlines()[1:]
     assert len(ticks) == 5
     assert all("Tue" in tick and "07:15:00" in tick for tick in ticks)
+    browser.execute_script("window.scrollTo(0, document.body.scrollHeight)")
     picture("schedule")
     browser.find_element(By.NAME, "_save").click()
     assert "Saved export on Mondays" in text(browser, ".messagelist")

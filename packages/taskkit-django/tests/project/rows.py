@@ -13,7 +13,6 @@ MIXED = """CASE WHEN n % 1000 < 880 THEN 4 WHEN n % 1000 < 940 THEN 1 WHEN n % 1
 SHAPES = {
     "mixed": (MIXED, "'g' || (n % 300)"),
     "all failed": ("5", "'g' || (n % 300)"),
-    "all finished, one group": ("4", "'g'"),
     "all queued, many groups": ("1", "'g.' || (n % 20000)"),
     "a few old ones": ("CASE WHEN n < 30 THEN n % 8 ELSE 4 END", "'g' || (n % 10)"),
 }

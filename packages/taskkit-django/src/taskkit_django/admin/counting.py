@@ -86,7 +86,7 @@ def count_groups(names: Sequence[str]) -> list[GroupRow]:
         for state in STATES:
             parts.append(
                 f"SELECT %s AS grp, {state} AS state, count(*) AS tasks, min(due) AS due FROM "  # noqa: S608 - own names
-                f"({_some(state)}) AS some"
+                f"({_some(state)}) AS few"
             )
             parameters += [name, name]
     for name, state, tasks, due in _rows(" UNION ALL ".join(parts), parameters):
@@ -118,7 +118,7 @@ def count_names() -> tuple[list[NameRow], set[str]]:
             continue
         sql = (
             f"SELECT name, count(*) FROM (SELECT name FROM {_table()} WHERE {where(state)} "  # noqa: S608 - own names
-            f"{_ORDERS.get(state, '')} LIMIT {SAMPLE}) AS some GROUP BY name"
+            f"{_ORDERS.get(state, '')} LIMIT {SAMPLE}) AS few GROUP BY name"
         )
         total = 0
         for name, tasks in _rows(sql, ()):
@@ -144,12 +144,10 @@ def _some(state: int) -> str:
         locked = (
             f"SELECT state FROM {_table()} WHERE lock_key IS NOT NULL AND grp = %s LIMIT {SAMPLE}"  # noqa: S608 - own names
         )
-        return (
-            f"SELECT NULL AS due FROM ({locked}) AS locked WHERE state = {state} LIMIT {MOST + 1}"  # noqa: S608
-        )
+        return f"SELECT 0 AS due FROM ({locked}) AS locked WHERE state = {state} LIMIT {MOST + 1}"  # noqa: S608
     over = f"{_OVER} AND " if state in _FINISHED and _vendor() != "mysql" else ""
     due, order = (
-        ("due", "ORDER BY priority DESC, due") if state == schema.READY else ("NULL AS due", "")
+        ("due", "ORDER BY priority DESC, due") if state == schema.READY else ("0 AS due", "")
     )
     return (
         f"SELECT {due} FROM {_table()} WHERE {over}state = {state} AND grp = %s {order} "  # noqa: S608 - own names
