@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Any, Final, Literal, cast
@@ -114,18 +113,19 @@ class Mysql:
         database = self._settings.url.database
         told = hashlib.sha256(f"{database}.{self._settings.prefix}".encode()).hexdigest()
         name = f"taskkit {told[:40]}"
-        cursor.execute("SELECT get_lock(%s, %s)", (name, math.ceil(self._settings.lock_timeout)))
-        if cursor.fetchone() != (1,):
-            raise Unavailable(
-                "expected to be alone in changing taskkit's tables, found another process that has "
-                f"been doing it for {self._settings.lock_timeout:g} s; try again when it has ended"
-            )
-        try:
-            with connecting.unbound(cursor):
+        with connecting.unbound(cursor):
+            cursor.execute("SELECT get_lock(%s, %s)", (name, self._settings.lock_timeout))
+            if cursor.fetchone() != (1,):
+                raise Unavailable(
+                    "expected to be alone in changing taskkit's tables, found another process that "
+                    f"has been doing it for {self._settings.lock_timeout:g} s; try again when it "
+                    "has ended"
+                )
+            try:
                 yield
-        finally:
-            with suppress(*self.errors):
-                cursor.execute("SELECT release_lock(%s)", (name,))
+            finally:
+                with suppress(*self.errors):
+                    cursor.execute("SELECT release_lock(%s)", (name,))
 
     def tidy(self, cursor: Cursor) -> bool:  # noqa: ARG002 - nothing is to be swept
         """Do nothing."""

@@ -12,6 +12,7 @@ import pymysql
 import sqlalchemy as sa
 from pymysql.cursors import Cursor as PlainCursor
 from sqlalchemy.exc import MissingGreenlet
+from sqlalchemy.util import concurrency
 
 from taskkit.errors import Unsupported
 from taskkit_relational.dialects.mysql.named import number_of
@@ -51,20 +52,17 @@ class Joining:
     @contextmanager
     def cursor(self, within: object) -> Generator[Cursor]:
         """Give a cursor in a caller's open transaction on this very database."""
-        connection = _given(within)
+        driver, connection = _given(within)
         try:
             cursor = _cursor(connection)
             with closing(cursor):
-                self._accept(connection, cursor)
+                self._accept(driver, connection, cursor)
                 yield cast("Cursor", cursor)
         except MissingGreenlet as error:
-            raise Unsupported(
-                "within: expected an asynchronous session inside its run_sync, found one outside; "
-                "use: await it.run_sync(lambda sync: kit.initiate_task(..., within=sync))"
-            ) from error
+            raise _outside() from error
 
-    def _accept(self, connection: Any, cursor: Any) -> None:
-        accepted = self._accepted.get(connection)
+    def _accept(self, driver: Any, connection: Any, cursor: Any) -> None:
+        accepted = self._accepted.get(driver)
         if accepted is None or accepted != self._known:
             found = self._look(cursor)
             if found.store is None or found != self._known:
@@ -73,7 +71,7 @@ class Joining:
                     self._known = self._look(looking)
                 if found != self._known:
                     raise self._elsewhere(found)
-            self._accepted[connection] = found
+            self._accepted[driver] = found
         cursor.execute("SELECT @@autocommit, @@character_set_client")
         autocommits, charset = cursor.fetchone()
         if autocommits and not _has_begun(connection):
@@ -112,10 +110,10 @@ class Joining:
         )
 
 
-def _given(within: object) -> Any:
-    """Return the driver's connection of whatever the caller has."""
+def _given(within: object) -> tuple[Any, Any]:
+    """Return the driver's connection of whatever the caller has, and what gives cursors on it."""
     if isinstance(within, pymysql.connections.Connection):
-        return within
+        return within, within
     try:
         connection = as_connection(_synchronous(within), WITHIN)
         dialect = connection.dialect
@@ -130,13 +128,24 @@ def _given(within: object) -> Any:
         if not connection.in_transaction():
             connection.begin()
     except MissingGreenlet as error:
-        raise Unsupported(
-            "within: expected an asynchronous session that has its connection already, found one "
-            "that would have to connect first; use: await it.run_sync(lambda sync: "
-            "kit.initiate_task(..., within=sync))"
-        ) from error
+        raise _outside() from error
     # Of an asynchronous driver the side that waits in a greenlet.
-    return connection.connection.dbapi_connection
+    proxied = connection.connection
+    return proxied.driver_connection, proxied.dbapi_connection
+
+
+def _refuse_outside() -> None:
+    # Before anything is tried: what the driver had begun would never be awaited.
+    in_greenlet = getattr(concurrency, "in_greenlet", None)
+    if in_greenlet is not None and not in_greenlet():
+        raise _outside()
+
+
+def _outside() -> Unsupported:
+    return Unsupported(
+        "within: expected an asynchronous session inside its run_sync, found one outside; "
+        "use: await it.run_sync(lambda sync: kit.initiate_task(..., within=sync))"
+    )
 
 
 def _cursor(connection: Any) -> Any:
@@ -161,6 +170,7 @@ def _synchronous(within: object) -> object:
     if isinstance(within, aio.async_scoped_session):
         within = cast("Any", within)()
     if isinstance(within, aio.AsyncSession):
+        _refuse_outside()
         return cast("Any", within).sync_session
     if isinstance(within, aio.AsyncConnection):
         connection: sa.Connection | None = cast("Any", within).sync_connection
@@ -169,6 +179,7 @@ def _synchronous(within: object) -> object:
                 "within: expected an AsyncConnection that is open, found one that was not started "
                 "yet; use: async with engine.connect() as connection"
             )
+        _refuse_outside()
         return connection
     return within
 

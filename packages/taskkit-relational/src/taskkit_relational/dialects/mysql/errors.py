@@ -36,7 +36,7 @@ LOST: Final = {
     *READ_ONLY,
 }  # fmt: skip
 
-UNREACHABLE: Final = {2002, 2003, 2005, 1129, 1130}
+UNREACHABLE: Final = {2002, 2003, 2005, 2026, 1129, 1130}
 FULL: Final = {1021, 1030, 1114, 1041, 1037, 3}
 """No room on the disk, in a table or in memory."""
 CROWDED: Final = {1040, 1203, 1226}
