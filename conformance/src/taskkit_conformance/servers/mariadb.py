@@ -15,7 +15,12 @@ from taskkit_conformance.servers.server import PrivateServer
 from taskkit_conformance.servers.statements import sql_database
 
 HOW: Final = "install MariaDB (Debian: mariadb-server)"
-HOW_MYSQL: Final = "install MySQL (mysqld)"
+HOW_MYSQL: Final = (
+    "install MySQL, or unpack its packages into a folder (Debian: apt-get download "
+    "mysql-server-core and what it depends on, dpkg -x) and put a script mysqld on PATH that "
+    "calls the folder's loader with --library-path, its mysqld with --no-defaults first, "
+    "--basedir, --lc-messages-dir, --character-sets-dir, --plugin-dir, and the script's arguments"
+)
 
 USER: Final = "taskkit"
 
