@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -114,13 +115,15 @@ def _project_kit() -> Kit:
 
 
 def forget_kit(*, setting: str = NAME, **_details: Any) -> None:
-    """Make the project's kit anew when it is next asked for: its settings were changed by a test.
+    """Make the project's kit anew, and bind functions to it: a test has changed its settings.
 
     Receives Django's signal ``setting_changed``.
     """
-    if setting in (NAME, "DATABASES", "TIME_ZONE"):
+    if setting in (NAME, "DATABASES", "DATABASE_ROUTERS", "TIME_ZONE"):
         with _making:
             _project_kit.cache_clear()
+            with suppress(InvalidSetting):  # told at the first use
+                _project_kit()
 
 
 def _set_up() -> None:

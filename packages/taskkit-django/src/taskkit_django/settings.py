@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from django.conf import settings as project
 
-from taskkit.errors import InvalidSetting
+from taskkit.errors import InvalidInput, InvalidSetting
 from taskkit.limits import DEFAULT_MAX_DATA_BYTES, check_duration, check_int
-from taskkit.settings import DEFAULT_HEARTBEAT, DEFAULT_LEASE, Slots
+from taskkit.settings import DEFAULT_HEARTBEAT, DEFAULT_LEASE, MAX_PROCESSES, Slots
 
 NAME: Final = "TASKKIT"
 
@@ -93,9 +93,13 @@ def _check(settings: Settings) -> None:
             )
     for slots in settings.groups.values():
         Slots.of(slots)
-    check_int("processes", settings.processes, 1, 1000)
-    for key in ("lease", "heartbeat"):
-        check_duration(key, getattr(settings, key), zero=False)
+    try:
+        check_int("processes", settings.processes, 1, MAX_PROCESSES)
+        check_int("max_data_bytes", settings.max_data_bytes, 1, 1 << 40)
+        for key in ("lease", "heartbeat"):
+            check_duration(key, getattr(settings, key), zero=False)
+    except InvalidInput as error:
+        raise InvalidSetting(f"{NAME}: {error}") from error
 
 
 def check_prefix(prefix: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -84,7 +85,9 @@ def make_tables(connection: BaseDatabaseWrapper, vendor: Vendor, layout: Layout)
 
 def complete(using: str, prefix: str) -> None:
     """Make the tables where migrations are turned off, as in some projects' tests."""
-    if not router.allow_migrate(using, LABEL):
+    modules = settings.MIGRATION_MODULES
+    is_off = LABEL in modules and modules[LABEL] is None
+    if not is_off or not router.allow_migrate(using, LABEL):
         return
     try:
         vendor, layout = _store(using, prefix)
@@ -92,13 +95,7 @@ def complete(using: str, prefix: str) -> None:
         return
     connection = connections[using]
     connection.ensure_connection()
-    cursor = vendor.cursor(connection)
-    try:
-        applied = layout.applied(cursor, vendor.tables(cursor))
-    finally:
-        cursor.close()
-    if not applied:
-        make_tables(connection, vendor, layout)
+    make_tables(connection, vendor, layout)
 
 
 def empty(using: str, prefix: str) -> None:

@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 
 import django
 from django.apps import apps
-from django.db import connections, router
+from django.db import connections
+from django.db.utils import ConnectionRouter
 
 from taskkit.clock import Clock, SystemClock
 from taskkit.errors import InvalidSetting
@@ -143,7 +144,8 @@ def _require_psycopg(alias: str) -> None:
 def _routed() -> str:
     if not apps.models_ready:
         django.setup()
-    return router.db_for_write(apps.get_model("taskkit", "Task"))
+    # Not Django's own, which learns later than we of settings that a test has changed.
+    return ConnectionRouter().db_for_write(apps.get_model("taskkit", "Task"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,132 @@
+"""``manage.py taskkit_…`` in a project of its own, and the first taskkit's program."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SETTINGS = """
+INSTALLED_APPS = ["django.contrib.contenttypes", "{app}", "shop"]
+DATABASES = {{"default": {database!r}}}
+USE_TZ = True
+SECRET_KEY = "x"
+"""
+
+MANAGE = """
+import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_settings")
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+
+TASKS = """
+from pathlib import Path
+from taskkit import CronSchedule
+from taskkit_django import task
+
+@task(group="mail")
+def send(to: str) -> str:
+    return to.upper()
+
+@task
+def fails():
+    raise LookupError("gone")
+"""
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def manage(tmp_path, place):
+    """Return what runs ``manage.py`` in a new project."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "tasks.py").write_text(TASKS)
+    (tmp_path / "manage.py").write_text(MANAGE)
+    settings = SETTINGS.format(app="taskkit.contrib.django", database=place)
+    (tmp_path / "site_settings.py").write_text(settings)
+    environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+
+    def run(*arguments, check=True, program="manage.py"):
+        done = subprocess.run(
+            [sys.executable, program, *arguments],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    run("migrate", "taskkit")
+    return run
+
+
+def put(manage, text):
+    manage("shell", "-v", "0", "-c", f"from shop.tasks import *\n{text}")
+
+
+def test_a_worker_runs_what_is_due_and_ends(manage):
+    put(manage, "[send.delay(str(n)) for n in range(100)]; fails.delay()")
+    manage("taskkit_worker", "-g", "mail=4", "-g", "default", "--threads", "2", "-p", "2", "--once")
+    counts = json.loads(manage("taskkit_stats", "--json").stdout)["counts"]
+    assert {(c["group"], c["state"], c["count"]) for c in counts} == {
+        ("mail", "succeeded", 100),
+        ("default", "failed", 1),
+    }
+    assert "100" in manage("taskkit_stats").stdout
+
+
+def test_prune_removes_what_is_old_enough(manage):
+    put(manage, "send.delay('a'); fails.delay()")
+    manage("taskkit_worker", "-g", "mail", "-g", "default", "--batch")
+    assert manage("taskkit_prune").stdout == "0 tasks removed\n"
+    shown = manage("taskkit_prune", "--older-than", "0s", "--dry-run").stdout
+    assert shown == "2 tasks would be removed\n"
+    assert manage("taskkit_prune", "--older-than", "1h").stdout == "0 tasks removed\n"
+    assert manage("taskkit_prune", "--state", "failed").stdout == "1 tasks removed\n"
+    assert manage("taskkit_prune", "--older-than", "0s").stdout == "1 tasks removed\n"
+    refused = manage("taskkit_prune", "--older-than", "soon", check=False)
+    assert "expected an age such as 14d" in refused.stderr
+
+
+def test_schedules_are_listed_and_steered(manage):
+    put(
+        manage,
+        "from taskkit_django.kit import kit\n"
+        "kit().schedules.add({'key': 'nightly', 'schedule': CronSchedule('0 3 * * *'),"
+        " 'group': 'mail', 'name': 'shop.tasks.send', 'data': ['x']})",
+    )
+    assert "nightly" in manage("taskkit_schedules").stdout
+    [entry] = json.loads(manage("taskkit_schedules", "--json").stdout)["schedules"]
+    assert (entry["key"], entry["scheduler"], len(entry["next"])) == ("nightly", "stored", 5)
+    manage("taskkit_schedules", "pause", "nightly")
+    assert "paused" in manage("taskkit_schedules").stdout
+    manage("taskkit_schedules", "resume", "nightly")
+    assert manage("taskkit_schedules", "run", "nightly").stdout.startswith("put mail_")
+    manage("taskkit_schedules", "remove", "nightly")
+    assert "no entries" in manage("taskkit_schedules").stdout
+    assert "no entry" in manage("taskkit_schedules", "pause", "x", check=False).stderr
+
+
+def test_what_is_wrong_is_told_without_a_traceback(manage):
+    refused = manage("taskkit_worker", "-g", "mail=none", check=False)
+    assert refused.stderr.startswith("CommandError: slots of a group: expected 1 to")
+    assert "expected the key" in manage("taskkit_schedules", "pause", check=False).stderr
+
+
+README = """
+import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_settings")
+import django
+django.setup()
+
+{program}
+"""
+
+
+def test_the_program_of_the_first_taskkit_runs(manage, tmp_path):
+    program = (HERE / "first_taskkit.txt").read_text()
+    (tmp_path / "program.py").write_text(README.format(program=program))
+    done = manage(program="program.py")
+    assert done.stdout.splitlines() == ["1 -> [2]", "discarded", "tick"]
