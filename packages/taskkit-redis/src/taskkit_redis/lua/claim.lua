@@ -176,6 +176,7 @@ end
 local claims, runs, mine, busy = {}, {}, {}, {}
 local token = nil
 local endings = {}
+local given = 0
 
 -- The entry of a running task is: token, began, "c" if it is to be cancelled, length of the group's
 -- name, due, worker (see records).
@@ -192,9 +193,12 @@ local function give(group, id, raw, due)
     ending = now .. '-' .. string.format('%03d', #group)
     endings[group] = ending
   end
-  runs[#runs + 1], runs[#runs + 2] = id, number .. ending .. due .. worker
-  mine[#mine + 1], mine[#mine + 2] = number, id
-  claims[#claims + 1], claims[#claims + 2], claims[#claims + 3] = id, raw, number
+  -- Counted: # looks for the end of a table anew each time.
+  local two, three = 2 * given, 3 * given
+  given = given + 1
+  runs[two + 1], runs[two + 2] = id, number .. ending .. due .. worker
+  mine[two + 1], mine[two + 2] = number, id
+  claims[three + 1], claims[three + 2], claims[three + 3] = id, raw, number
   busy[group] = (busy[group] or 0) + 1
 end
 
@@ -410,7 +414,8 @@ local answer = { now, 1, more and 1 or 0, soonest or '' }
 for _, got in ipairs(numbers) do
   answer[#answer + 1] = got
 end
-for _, part in ipairs(claims) do
-  answer[#answer + 1] = part
+local place = #answer
+for number = 1, 3 * given do
+  answer[place + number] = claims[number]
 end
 return answer

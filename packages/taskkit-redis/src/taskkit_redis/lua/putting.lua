@@ -122,12 +122,14 @@ end
 -- Nothing can stand in their way but that they are known.
 local function put_plainly(first)
   local answers, ids, ready, waiting, grown = {}, {}, {}, {}, {}
+  local put = 0
   for place = first, #ARGV, FIELDS do
     local id, group, tail = ARGV[place], group_at(place), tail_at(place)
     local due, priority = resolve(ARGV[place + 2]), ARGV[place + 3]
     local raw = new_record('', due, priority, '', ARGV[place + 5], ARGV[place + 7])
     if call('SET', key_of(id), raw, 'NX') then
-      ids[#ids + 1], ids[#ids + 2] = 0, id
+      ids[2 * put + 1], ids[2 * put + 2] = 0, id
+      put = put + 1
       local is_due = due <= now
       local line = lines_of(is_due and ready or waiting, group)
       line[#line + 1] = 0

@@ -7,10 +7,11 @@
 
 local FIELDS, FIRST = 7, 3
 
-local ids, keys = {}, {}
+-- Places are counted: # looks for the end of a table anew each time.
+local ids, keys, size = {}, {}, 0
 for place = FIRST, #ARGV, FIELDS do
-  ids[#ids + 1] = ARGV[place]
-  keys[#keys + 1] = key_of(ARGV[place])
+  size = size + 1
+  ids[size], keys[size] = ARGV[place], key_of(ARGV[place])
 end
 local entries = read_all('HMGET', P .. 'running', ids)
 local raws = read_all('MGET', nil, keys)
@@ -18,10 +19,21 @@ local raws = read_all('MGET', nil, keys)
 -- ---- plain successes, which nearly all are: written together
 
 local ran, left, done, old, idle = {}, {}, {}, {}, {}
+local times_over = 0
+local is_watched = call('EXISTS', P .. 'watched') == 1
 
--- Whether a record is as put by new_record, without options, and was not changed since.
+-- Whether a record is as put by new_record, without options, and was not changed since. By bytes: a
+-- string that is cut out has to be made first.
 local function is_untouched(raw)
-  return string.sub(raw, 1, 5) == '\146\154\161q\194' and string.sub(raw, 48, 51) == '\160\0\0\0'
+  local outer, head, _, state, options = string.byte(raw, 1, 5)
+  local expires, attempt, retries, losses = string.byte(raw, 48, 51)
+  return outer == 0x92 and head == 0x9a and state == 0x71 and options == NO_OPTIONS
+    and expires == 0xa0 and attempt == 0 and retries == 0 and losses == 0
+end
+
+-- Whether an entry (see records) is of this token and nobody asked to cancel it.
+local function is_held(entry, token)
+  return string.byte(entry, 35) == 0x2d and string.find(entry, token, 1, true) == 1
 end
 
 local packed_workers = {}
@@ -46,23 +58,27 @@ local function lines_of(lines, name)
   return found
 end
 
-local function succeed_plainly(id, glen, entry, raw, token, result)
+local function succeed_plainly(id, key, glen, entry, raw, token, result)
   local worker = string.sub(entry, 57)
   local record, ttl = first_success(raw, token, string.sub(entry, 17, 34), worker, result)
   local gone = instant + ttl
   if native then
-    call('SET', key_of(id), record, 'PXAT', math.ceil(gone / 1000))
+    call('SET', key, record, 'PXAT', math.ceil(gone / 1000))
   else
-    call('SET', key_of(id), record)
+    call('SET', key, record)
   end
   local group = string.sub(id, 1, glen)
   local lefts, dones = lines_of(left, worker), lines_of(done, group)
-  ran[#ran + 1] = id
+  local count = (idle[group] or 0) + 1
+  idle[group] = count
+  times_over = times_over + 1
+  ran[times_over] = id
   lefts[#lefts + 1] = id
-  dones[#dones + 1], dones[#dones + 2] = string.sub(raw, 7, 24), string.sub(id, glen + 2)
-  old[#old + 1], old[#old + 2] = gone, 's' .. string.sub(entry, 36, 38) .. id
-  idle[group] = (idle[group] or 0) + 1
-  over(id)
+  dones[2 * count - 1], dones[2 * count] = string.sub(raw, 7, 24), string.sub(id, glen + 2)
+  old[2 * times_over - 1], old[2 * times_over] = gone, 's' .. string.sub(entry, 36, 38) .. id
+  if is_watched then
+    over(id)
+  end
 end
 
 local function write_together()
@@ -156,7 +172,7 @@ local function settle(task, id, place)
   return repeated(task, id, token, outcome)
 end
 
-local answers, met = {}, {}
+local answers, met, succeeded = {}, {}, {}
 for index, id in ipairs(ids) do
   local place = FIRST + (index - 1) * FIELDS
   local token, outcome = ARGV[place + 2], ARGV[place + 3]
@@ -166,14 +182,17 @@ for index, id in ipairs(ids) do
     task == nil
     and outcome == 'succeed'
     and entry
-    and string.sub(entry, 1, 16) == token
-    and string.sub(entry, 35, 35) == '-'
+    and is_held(entry, token)
     and raw
     and is_untouched(raw)
+    and not succeeded[id]
   then
-    succeed_plainly(id, glen, entry, raw, token, ARGV[place + 6])
-    met[id] = { head = { [SETTLED] = token .. outcome } }
+    succeed_plainly(id, keys[index], glen, entry, raw, token, ARGV[place + 6])
+    succeeded[id] = token
     answers[index] = 1
+  elseif succeeded[id] then
+    -- The same task again, in the same batch.
+    answers[index] = (outcome == 'succeed' and succeeded[id] == token) and 1 or 0
   else
     if task == nil then
       task = raw and records().task_of(id, glen, raw, entry and records().read_run(entry))
