@@ -52,7 +52,7 @@ def project(settings, django_db_blocker, tmp_path):
     """Add databases to the project; all are closed and forgotten at the end."""
     added = []
 
-    def add(database, *, migrate=True, **options):
+    def add(database, *, migrate=True, chosen=True, **options):
         alias = f"test_{secrets.token_hex(4)}"
         database = {**database, **options}
         configured = connections.configure_settings({"default": {}, alias: database})
@@ -61,7 +61,8 @@ def project(settings, django_db_blocker, tmp_path):
         if migrate:
             call_command("migrate", "taskkit", database=alias, verbosity=0)
             connections[alias].close()
-        settings.TASKKIT = {"DATABASE": alias}
+        if chosen:
+            settings.TASKKIT = {"DATABASE": alias}
         return alias
 
     with django_db_blocker.unblock():

@@ -27,7 +27,7 @@ KILL = {
 @pytest.fixture
 def count(project, place):
     """Return how many connections the server has, but for the one that asks."""
-    asking = project(place, migrate=False)
+    asking = project(place, migrate=False, chosen=False)
 
     def counted():
         connection = connections[asking]
@@ -114,7 +114,7 @@ def test_a_request_keeps_its_connection_until_its_end(count, alias, kit):
 @pytest.fixture
 def kill(project, place):
     """Return what ends a thread's connection to a server, as a restart or a fail-over would."""
-    killer = project(place, migrate=False)
+    killer = project(place, migrate=False, chosen=False)
 
     def killed(alias):
         connection = connections[alias]

@@ -130,7 +130,7 @@ def test_a_bulk_is_all_or_nothing(kit, alias):
 
 
 def test_another_alias_of_the_same_database_can_be_named(kit, alias, project, place):
-    other = project(place, migrate=False)
+    other = project(place, migrate=False, chosen=False)
     with pytest.raises(Refused), transaction.atomic(using=other):
         result = note.options(within=other).delay("never")
         raise Refused
@@ -143,7 +143,7 @@ def test_another_alias_of_the_same_database_can_be_named(kit, alias, project, pl
 def test_another_database_is_refused(kit, alias, project, tmp_path):
     from conftest import sqlite
 
-    other = project(sqlite(tmp_path / "other.db"), migrate=False)
+    other = project(sqlite(tmp_path / "other.db"), migrate=False, chosen=False)
     with (
         transaction.atomic(using=other),
         pytest.raises(Unsupported, match="expected a transaction on the database of"),
