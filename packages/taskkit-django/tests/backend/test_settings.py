@@ -11,7 +11,7 @@ from taskkit_django.settings import read_settings
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"DATABSE": "default"}, "found 'DATABSE'; did you mean 'DATABASE'?"),
+        ({"DATABAS": "default"}, "found 'DATABAS'; did you mean 'DATABASE'?"),
         ({"DATABASE": "nowhere"}, r"expected an alias of DATABASES \(default"),
         ({"PREFIX": "1; DROP"}, "prefix: expected at most 30 letters"),
         ({"NOTIFY": "no"}, "expected True or False, found 'no'"),

@@ -1,1 +1,1 @@
-"""The imports of the first taskkit: each leads to the package that does it now."""
+"""Where earlier programs look for the Django app: ``taskkit.contrib.django``."""

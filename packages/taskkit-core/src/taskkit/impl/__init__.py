@@ -1,1 +1,1 @@
-"""The imports of the first taskkit: each leads to the package that does it now."""
+"""Where earlier programs look for ``make_kit`` of a store: ``impl.redis``, ``impl.django``."""
