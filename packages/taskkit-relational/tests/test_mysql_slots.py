@@ -10,7 +10,7 @@ from mysqlcase import KINDS, NOW, opened, picked, row, saved
 from pymysql.constants import CLIENT
 
 from taskkit_relational.dialects.mysql import inserting, saving
-from taskkit_relational.schema import RECORDED
+from taskkit_relational.schema import CLAIMED, RECORDED
 from taskkit_relational.statements import Search
 
 pytest_plugins = ["taskkit_conformance.servers.fixtures"]
@@ -135,6 +135,30 @@ def test_counts_of_changes_do_not_depend_on_the_connection(store, say):
         assert say.advance(cursor, f"s{flag}", 0, b"") is False
         assert say.leave(cursor, "nobody") is False
         cursor.connection.commit()
+
+
+# ---- claiming plain tasks and others
+
+
+@pytest.mark.parametrize("plain", [0, 1, 3, 5, 6])
+def test_claims_are_whole_whatever_was_claimed_before(store, say, cursor, plain):
+    special = {"labels": "{}", "lock_limit": 3, "expires": 5, "unique_key": "u", "options": "[]"}
+    rows = [row(f"mail_{n}") for n in range(plain)]
+    rows += [row(f"mail_{n + plain}", **{name: special[name]})
+             for n, name in enumerate([*special][plain - 1 :])]  # fmt: skip
+    say.insert(cursor, rows)
+    store.run("mail_8")
+    say.save(cursor, [saved("mail_8", attempt=1, retry_count=1)])
+    expected = [picked(RECORDED, one) for one in say.records(cursor, [one[0] for one in rows])]
+    for _ in range(3):
+        found = [picked(CLAIMED, one) for one in say.ready(cursor, "mail", NOW, 20)]
+        assert [one["id"] for one in found] == [one[0] for one in rows] + ["mail_8"]
+        shared = set(CLAIMED) & set(RECORDED)
+        for one, whole in zip(found, expected, strict=False):
+            assert one["key"] == one["id"]
+            assert one["unique_slot"] is None
+            assert {name: one[name] for name in shared} == {name: whole[name] for name in shared}
+        assert (found[-1]["attempt"], found[-1]["retry_count"]) == (1, 1)
 
 
 # ---- many at once

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from taskkit_relational import gates
 from taskkit_relational.dialects.mysql import rarer
 from taskkit_relational.dialects.mysql import texts as sql
+from taskkit_relational.dialects.mysql.claiming import Candidates
 from taskkit_relational.dialects.mysql.inserting import insert
 from taskkit_relational.dialects.mysql.looking import counts, find, next_finished
 from taskkit_relational.dialects.mysql.named import Named
@@ -39,6 +40,7 @@ class MysqlStatements:
         self.prefix = prefix
         self._named = Named(prefix)
         self._slots = Slots(self._named)
+        self._candidates = Candidates(self._named)
 
     # ---- putting
 
@@ -118,7 +120,7 @@ class MysqlStatements:
         return self._named.one(cursor, sql.HAS_EXPIRED, now) is not None
 
     def ready(self, cursor: Cursor, group: str, now: int, limit: int) -> list[Values]:
-        return self._named.rows(cursor, sql.READY, group, now, limit)
+        return self._candidates.first(cursor, group, now, limit)
 
     def take(
         self, cursor: Cursor, keys: Sequence[str], worker_id: str, token: int, now: int

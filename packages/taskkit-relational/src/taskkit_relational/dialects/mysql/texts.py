@@ -184,11 +184,24 @@ READY_GROUPS: Final = f"SELECT ({NEXT_READY_GROUP}), ({NEXT_READY_GROUP})"
 
 WAITING_OF: Final = f"SELECT ({FIRST_WAITING_OF_GROUP}), ({NEXT_WAITING_GROUP})"
 
-# The candidates of a claim, in claim order. `due` again: the clock may have stepped back.
-READY: Final = f"""
-SELECT {CLAIMED} FROM @task FORCE INDEX (by_place) WHERE state = 1 AND grp = %s AND due <= %s
+_CANDIDATES: Final = """
+FROM @task FORCE INDEX (by_place) WHERE state = 1 AND grp = %s AND due <= %s
 ORDER BY place_rank, place_at, due, id LIMIT %s FOR UPDATE SKIP LOCKED
 """
+
+# The candidates of a claim, in claim order. `due` again: the clock may have stepped back.
+READY: Final = f"SELECT {CLAIMED} {_CANDIDATES}"
+
+# The same with no more than a plain task has, and whether it is one: the driver needs as long for
+# an empty column as for one that says something.
+READY_PLAIN: Final = f"""
+SELECT {ID}, CONVERT(name USING utf8mb4), data, due, created, priority, retention,
+    retry_count + attempt + losses = 0 AND lock_limit = 1 AND coalesce(
+        expires, unique_key, unique_slot, lock_key, options, labels) IS NULL
+{_CANDIDATES}
+"""
+
+WHOLE: Final = f"SELECT {CLAIMED} FROM @task FORCE INDEX (PRIMARY) WHERE id IN (#ids)"
 
 # Ready → running.
 TAKE: Final = """
