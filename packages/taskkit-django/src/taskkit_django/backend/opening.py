@@ -66,6 +66,13 @@ def open_backend(
     def committed(transaction: Transaction) -> None:
         wakeup.committed(wakes=transaction.wakes, finished=transaction.finished)
 
+    def may_refuse(steered: int) -> bool:
+        known = store.controlled
+        return known.version != steered or any(
+            limits.max_queue_size is not None for limits in known.limits.values()
+        )
+
+    database.may_refuse = may_refuse
     database.committed = engine.committed = committed
     pool.forked = wakeup.reset
     house = House(alias, vendor, layout, tables, callers, pool, wakeup, reopening)

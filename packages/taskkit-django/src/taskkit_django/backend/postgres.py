@@ -38,12 +38,6 @@ WHERE relkind IN ('r', 'p') AND left(relname, length(%s)) = lower(%s)
     AND pg_catalog.pg_table_is_visible(oid)
 """
 
-# How many are ready, no further than it costs nothing, and whether a waiting one is due.
-_LOOK: Final = f"""
-SELECT (SELECT count(*) FROM (SELECT 1 FROM @task WHERE state = 1 LIMIT 1000) AS some),
-    EXISTS (SELECT 1 FROM @task WHERE state = 0 AND due <= {_NOW})
-"""  # noqa: S608 - own names
-
 _BOUNDS: Final = {
     "statement_timeout": "30000",
     "lock_timeout": "10000",
@@ -81,7 +75,8 @@ class Postgres:
         self._channel = channel_of(prefix)
         self._tag = (0, "")
         look = f"SELECT {_NOW}, controls FROM {prefix}store"  # noqa: S608 - own names
-        self._look = look.encode()
+        told = f", pg_notify('{self._channel}', '{CLAIMABLE}')" if notify else ""
+        self._join = look.replace("controls", f"controls{told}").encode()
         # One round trip, and at READ COMMITTED whatever the database's default is.
         self._begin = f"BEGIN ISOLATION LEVEL READ COMMITTED; {look}".encode()
 
@@ -131,8 +126,12 @@ class Postgres:
         """Do nothing: any statement begins it."""
 
     def begun(self, cursor: Cursor) -> Begun:
-        """Return the time and the count of changes to pauses and limits."""
-        cursor.execute(self._look)
+        """Return the time and the count of changes to pauses and limits.
+
+        Says at the same time that something may have become claimable, which is not heard before
+        the commit: it nearly always has, and so costs no round trip of its own.
+        """
+        cursor.execute(self._join)
         return _begun(cursor.fetchone())
 
     def begin_snapshot(self, cursor: Cursor) -> None:
@@ -151,11 +150,10 @@ class Postgres:
             )
         cast("psycopg.Cursor[Any]", cursor).execute(text.encode(), prepare=False)
 
-    def tell(self, cursor: Cursor, *, wakes: bool, finished: bool) -> None:
+    def tell(self, cursor: Cursor, *, wakes: bool, finished: bool) -> None:  # noqa: ARG002 - told
         """Tell everybody when the caller commits: who will wait by then, nobody knows now."""
-        if self._notify:
-            for kind in _kinds(wakes, finished):
-                cursor.execute("SELECT pg_notify(%s, %s)", (self._channel, kind))
+        if self._notify and finished:
+            cursor.execute("SELECT pg_notify(%s, %s)", (self._channel, FINISHED))
 
     def tag(self) -> str:
         """Return what this process signs its news with: it has told its own threads already."""
@@ -228,9 +226,8 @@ class Postgres:
         return Polling(cursor, self._sign, self.statements, self.errors, self.translate)
 
     def _sign(self, cursor: Cursor) -> Sign:
-        cursor.execute(self.statements.named(_LOOK).encode())
-        values = tuple(cursor.fetchone())
-        return Sign(values, any(values))
+        values = self.statements.sign(cursor)
+        return Sign(values, bool(values[1] or values[-1]))
 
 
 def _kinds(wakes: bool, finished: bool) -> list[str]:

@@ -70,6 +70,8 @@ class Transactions:
         self.clock = clock
         self.committed: Callable[[Transaction], None] = lambda _transaction: None
         """Called after each commit."""
+        self.may_refuse: Callable[[int], bool] = lambda _steered: True
+        """Whether a put may be refused once it is half done, as of a count of changes to limits."""
         self.conflicts = 0
         """How often a transaction was begun anew."""
         self._tables = tables
@@ -159,22 +161,34 @@ class Transactions:
                 f"expected a transaction on {connection.alias!r} that can be committed, found one "
                 "that an earlier error has broken; leave its atomic() block first"
             )
-        # The caller may go on after QueueFull, so that what was put must go by itself.
         self.vendor.join(cursor)
+        begun = self.vendor.begun(cursor)
+        now = begun.now if self.clock is None else self.clock.now()
+        done = Transaction(cursor, now, begun.steered)
+        # The caller may go on after QueueFull, so that what was put must go by itself. Any other
+        # error breaks the block, as one of the ORM would, and costs no savepoint.
+        if self.may_refuse(begun.steered) or not connection.in_atomic_block:
+            result = self._undoable(cursor, lambda: work(done))
+        else:
+            try:
+                result = work(done)
+            except BaseException:
+                connection.needs_rollback = True
+                raise
+        self.vendor.tell(cursor, wakes=done.wakes, finished=bool(done.finished))
+        if connection.in_atomic_block:
+            transaction.on_commit(lambda: self.committed(done), using=connection.alias)
+        return result
+
+    def _undoable(self, cursor: Cursor, work: Callable[[], T]) -> T:
         cursor.execute("SAVEPOINT taskkit_put")
         try:
-            begun = self.vendor.begun(cursor)
-            now = begun.now if self.clock is None else self.clock.now()
-            done = Transaction(cursor, now, begun.steered)
-            result = work(done)
-            self.vendor.tell(cursor, wakes=done.wakes, finished=bool(done.finished))
+            result = work()
         except BaseException:
             with suppress(*self._errors):
                 cursor.execute("ROLLBACK TO SAVEPOINT taskkit_put")
             raise
         cursor.execute("RELEASE SAVEPOINT taskkit_put")
-        if connection.in_atomic_block:
-            transaction.on_commit(lambda: self.committed(done), using=connection.alias)
         return result
 
     @contextmanager
