@@ -76,7 +76,7 @@ def run_a_task() -> None:
         names = {
             each["name"] for each in json.loads(output(*TASKKIT, "backends", "--json"))["backends"]
         }
-        assert names == {"memory", "sql"}, names
+        assert names == {"memory", "sql", "redis", "django"}, names
     finally:
         worker.terminate()
         assert worker.wait(timeout=30) == 0

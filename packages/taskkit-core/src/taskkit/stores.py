@@ -111,8 +111,10 @@ def _entry(name: str) -> EntryPoint:
 def _describe(entries: list[EntryPoint]) -> BackendPlugin:
     first = entries[0]
     dist = first.dist
+    # Of several names the one that its distribution is called after, as taskkit-sql after "sql".
+    named = (e.name for e in entries if dist is not None and dist.name.endswith(f"-{e.name}"))
     return BackendPlugin(
-        name=first.name,
+        name=next(named, first.name),
         schemes=tuple(entry.name for entry in entries),
         distribution=dist.name if dist else "",
         version=dist.version if dist else "",
