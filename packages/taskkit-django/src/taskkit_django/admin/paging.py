@@ -71,35 +71,33 @@ def page(wanted: Wanted, size: int, after: str | None) -> Found:
         found = list(rows[: size + 1])
         more = len(found) > size
         return Found(found[:size], write_key(wanted, found[size - 1]) if more else None)
-    parts = [rows] if wanted.groups is None else [rows.filter(group=g) for g in wanted.groups]
-    return _searched(wanted, parts, size) if parts else Found([], None)
+    return _searched(wanted, rows, size)
 
 
-def _searched(wanted: Wanted, parts: Sequence[QuerySet[Any]], size: int) -> Found:
+def _searched(wanted: Wanted, rows: QuerySet[Any], size: int) -> Found:
     searching = bool(wanted.scanned or wanted.text)
-    limit = max(WINDOW // len(parts), size + 1) if searching else size + 1
-    ids = _ids(wanted, parts, limit, size + 1)
+    parts = 1 if wanted.groups is None else len(wanted.groups)
+    if not parts:
+        return Found([], None)
+    limit = max(WINDOW // parts, size + 1) if searching else size + 1
+    ids = _ids(wanted, rows, limit, size + 1)
     by_id = {row.pk: row for row in wanted.whole.filter(pk__in=ids)}
     found = [by_id[each] for each in ids if each in by_id]
     if len(found) > size:
         return Found(found[:size], write_key(wanted, found[size - 1]))
     if not searching or wanted.groups is not None:
         return Found(found, None)
-    edge = parts[0][limit - 1 : limit].first()  # where the window ended, if it did
+    edge = rows[limit - 1 : limit].first()  # where the window ended, if it did
     return Found(found, None if edge is None else write_key(wanted, edge), edge is not None)
 
 
-def _ids(wanted: Wanted, parts: Sequence[QuerySet[Any]], limit: int, most: int) -> list[str]:
+def _ids(wanted: Wanted, rows: QuerySet[Any], limit: int, most: int) -> list[str]:
     """Return ids in order, of the rows within the windows that match what is searched for."""
     connection, order = connections[wanted.rows.db], [each.lstrip("-") for each in wanted.order]
     shown = list(dict.fromkeys([*order, *wanted.scanned, "name", "id"]))
     # Named by position, because Django's versions differ in how they name them.
     column = {each: f"c{at}" for at, each in enumerate(shown)}
-    texts, parameters = [], []
-    for part in parts:
-        text, given = part.values(*shown)[:limit].query.get_compiler(part.db).as_sql()
-        texts.append(f"SELECT * FROM ({text}) AS part")  # noqa: S608 - Django's own SQL
-        parameters += given
+    texts, parameters = _parts(wanted, rows.values(*shown), limit)
     conditions = ["1 = 1"]
     for each, value in wanted.scanned.items():
         conditions.append(f"{column[each]} = %s")
@@ -117,6 +115,28 @@ def _ids(wanted: Wanted, parts: Sequence[QuerySet[Any]], limit: int, most: int) 
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return [row[0].decode() if isinstance(row[0], bytes) else row[0] for row in cursor]
+
+
+def _parts(wanted: Wanted, rows: Any, limit: int) -> tuple[list[str], list[Any]]:
+    """Return a statement for each group's window, or for the one of all, and their parameters."""
+    if wanted.groups is None:
+        text, given = _compiled(rows[:limit])
+        return [text], given
+    # Written by the ORM once: it takes longer to write one than a database to answer it.
+    text, given = _compiled(rows.filter(group=_SOME_GROUP)[:limit])
+    at = given.index(_SOME_GROUP)
+    parameters = [
+        each for group in wanted.groups for each in (*given[:at], group, *given[at + 1 :])
+    ]
+    return [text] * len(wanted.groups), parameters
+
+
+_SOME_GROUP: Final = "some group"
+
+
+def _compiled(rows: Any) -> tuple[str, list[Any]]:
+    text, given = rows.query.get_compiler(rows.db).as_sql()
+    return f"SELECT * FROM ({text}) AS part", list(given)  # noqa: S608 - Django's own SQL
 
 
 # ---- keys
