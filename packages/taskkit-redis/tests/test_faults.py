@@ -90,8 +90,9 @@ def test_a_user_who_may_do_what_we_do(opened, raw, redis_url):
     commands = (
         "+client|setname "
         "+evalsha +eval +script|load +get +set +setnx +mget +del +unlink +exists +scan +time +info "
-        "+incr +hget +hset +hdel +hmget +hgetall +hkeys +hincrby +zadd +zrem +zcard +zscore "
-        "+zrange +zrangebyscore +zrangebylex +zlexcount +zremrangebyrank +zremrangebyscore "
+        "+incr +hget +hset +hexists +hdel +hmget +hgetall +hkeys +hincrby "
+        "+zadd +zrem +zcard +zscore +zrange +zrangebyscore +zrangebylex +zlexcount "
+        "+zremrangebyrank +zremrangebyscore "
         "+smembers +sadd +srem +lindex +lrange +rpush +ltrim +publish +subscribe +select +wait"
     )
     raw.execute_command(

@@ -10,7 +10,7 @@ import pytest
 from rediscase import LEASE, claim, counts, ends, new_task, register
 
 from taskkit.errors import Unavailable
-from taskkit.records import Answered, Limits, Outcome
+from taskkit.records import Answered, Limits, Outcome, Query
 from taskkit.task import NOW, State
 from taskkit_conformance.proxy import CUT, HOLD, Proxy
 from taskkit_conformance.servers.urls import address_of, at_address
@@ -54,9 +54,10 @@ def state(backend, task_id):
 def warm(far):
     """Let the server know the scripts: otherwise the lost answer is that it does not."""
     task = new_task("warm")
-    far.put([task])
+    far.put([task, new_task("warm", unique_key="warm")])
+    far.put([new_task("warm")])
     register(far, "warm")
-    claims = claim(far, 1, "warm", "warm")
+    claims = claim(far, 3, "warm", "warm")
     far.settle("warm", ends(claims, Outcome.RETRY))
     far.heartbeat("warm", LEASE, [], {})
     far.cancel([task.id])
@@ -66,6 +67,7 @@ def warm(far):
     far.advance_schedule("warm", 0, b"", [])
     far.pause([])
     far.configure("warm", Limits())
+    far.delete([record.task.id for record in far.find(Query(group="warm"), 9).records])
     far.retire("warm")
     far.reclaim()
 

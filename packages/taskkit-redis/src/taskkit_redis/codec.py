@@ -121,9 +121,9 @@ def instant(when: Instant) -> str:
     return f"+{when.delay}" if isinstance(when, After) else f"{when:018d}"
 
 
-def task_arguments(task: NewTask) -> tuple[str | int | bytes, ...]:
-    """Return the arguments that stand for a task in ``lua/putting.lua``."""
-    options: Options = (
+def options_of(task: NewTask) -> Options:
+    """Return what of a task stands in its record's options."""
+    return (
         task.unique_key or False,
         task.unique_scope,
         task.lock_key or False,
@@ -132,6 +132,11 @@ def task_arguments(task: NewTask) -> tuple[str | int | bytes, ...]:
         task.max_lost,
         task.max_history,
     )
+
+
+def task_arguments(task: NewTask) -> tuple[str | int | bytes, ...]:
+    """Return the arguments that stand for a task in ``lua/putting.lua``."""
+    options = options_of(task)
     # Whatever may expire is not plain: its claim has something to tidy up.
     plain = options == DEFAULT_OPTIONS and task.expires is None
     rest: tuple[Any, ...] = (task.name, task.data, task.ttl)

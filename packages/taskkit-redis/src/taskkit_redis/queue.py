@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from taskkit.errors import Corrupt, InvalidInput, QueueFull
 from taskkit.records import Claim, Claims, Outcome, PutResult, Settlement
-from taskkit.task import Failure, NewTask
+from taskkit.task import NOW, Failure, NewTask
 from taskkit_redis import codec
 from taskkit_redis.nodes import Command
 from taskkit_redis.store import Store
@@ -28,6 +28,11 @@ def put(store: Store, tasks: Sequence[NewTask]) -> list[PutResult]:
     if not tasks:
         return []
     places = by_partition(store, tasks)
+    if len(places) == 1 and _are_plain(tasks):
+        [number] = places
+        answer = store.call("put_plain", number, 1, 0, *_arguments(tasks))
+        if answer is not None:
+            return [_put_result(task, one) for task, one in zip(tasks, answer, strict=True)]
     if len(places) > 1:
         # A group that is full refuses all, so each is asked before any is told. Between the two
         # another client may fill it: then the other partitions have put their tasks already.
@@ -43,6 +48,18 @@ def put(store: Store, tasks: Sequence[NewTask]) -> list[PutResult]:
         return [_put_result(task, one) for task, one in zip(tasks, answer, strict=True)]
     lines = {number: iter(answer) for number, answer in answers.items()}
     return [_put_result(task, next(lines[_place(store, task)])) for task in tasks]
+
+
+def _are_plain(tasks: Sequence[NewTask]) -> bool:
+    """Return whether ``put_plain`` can put them: of one group, due now, without options."""
+    group = tasks[0].group
+    return all(
+        task.due == NOW
+        and task.group == group
+        and task.expires is None
+        and codec.options_of(task) == codec.DEFAULT_OPTIONS
+        for task in tasks
+    )
 
 
 def by_partition(store: Store, tasks: Sequence[NewTask]) -> dict[int, list[NewTask]]:

@@ -50,6 +50,9 @@ def script(name: str) -> Script:
     main = _read(name)
     used = _USES.match(main)
     assert used is not None, f"{name}.lua does not name what it uses"
+    if used[1] == "nothing":
+        text = _bare(main).encode()
+        return Script(name, text, sha1(text, usedforsecurity=False).hexdigest())
     base, *modules = used[1].split()
     parts = [_read(base)]
     parts += [_MODULE.format(name=module, text=_read(module)) for module in modules]
