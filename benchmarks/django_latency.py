@@ -1,0 +1,61 @@
+"""Latency in a Django project: from just before ``delay()`` to the task's first line, idle worker.
+
+    python benchmarks/django_latency.py [--store mariadb] [--samples 300] [--pause 0.2 0.7]
+
+One worker process with 8 threads, one task at a time, nothing for some time before it. Both ends
+are read from the same machine's clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import time
+from typing import Any
+
+from bench import percentile, processes, report, until
+from django_workers import environment, worker_command
+from figures import version
+from servers import databases
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", choices=("postgres", "mariadb"), default="postgres")
+    parser.add_argument("--samples", type=int, default=300)
+    parser.add_argument("--pause", type=float, nargs=2, default=(0.2, 0.7), metavar="SECONDS")
+    arguments = parser.parse_args()
+    with databases(arguments.store) as database, database() as url:
+        os.environ.update(environment(url))
+        import django_app as app
+
+        app.fill(0)
+        command, env = worker_command(url, 1, "bench=8")
+        with processes(command, env=env):
+            until(lambda: len(app.kit().stats().workers) == 1)
+            for _ in range(10):  # connections made, statements compiled
+                app.noop.delay().get(timeout=10)
+            latencies = [_latency(app, arguments.pause) for _ in range(arguments.samples)]
+        app.kit().close()
+        server = version(url)
+    report(
+        f"django_latency_{arguments.store}",
+        {
+            "enqueue to start p50, ms": 1e3 * percentile(latencies, 0.5),
+            "enqueue to start p99, ms": 1e3 * percentile(latencies, 0.99),
+            "enqueue to start max, ms": 1e3 * max(latencies),
+        },
+        server=server,
+    )
+
+
+def _latency(app: Any, pause: tuple[float, float]) -> float:
+    time.sleep(random.uniform(*pause))
+    before = time.time()
+    return float(app.noop.delay().get(timeout=30)) - before
+
+
+if __name__ == "__main__":
+    main()
