@@ -248,7 +248,7 @@ def test_cancel(kit, admin_client, claimed):
 
 def test_delete(kit, admin_client, failed):
     ids = [failed(), failed()]
-    answer = act(admin_client, "failed", "delete_tasks", ids)
+    answer = act(admin_client, "failed", "delete_selected", ids)
     assert texts(answer) == ["2 tasks deleted."]
     assert Task.objects.count() == 0
     assert LogEntry.objects.filter(action_flag=DELETION).count() == 2
@@ -331,7 +331,7 @@ def test_who_may_look_may_not_touch(kit, somebody, failed):
 def test_who_may_change_may_not_delete(kit, somebody, failed):
     task_id = failed()
     client = somebody("change_task", "view_task")
-    act(client, "failed", "delete_tasks", [task_id])
+    act(client, "failed", "delete_selected", [task_id])
     assert state(kit, task_id) is State.FAILED
     act(client, "failed", "retry_now", [task_id])
     assert state(kit, task_id) is State.QUEUED

@@ -42,7 +42,7 @@ class DelayForm(ActionForm):
 class TaskAdmin(Columns, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
     """A part of the tasks. Nothing is written but through the kit."""
 
-    actions: Any = ("retry_now", "retry_later", "cancel_tasks", "delete_tasks")
+    actions: Any = ("retry_now", "retry_later", "cancel_tasks", "delete_selected")
     action_form = DelayForm
     change_form_template = "admin/taskkit/task.html"
     change_list_template = "admin/taskkit/tasks.html"
@@ -105,12 +105,6 @@ class TaskAdmin(Columns, admin.ModelAdmin):  # type: ignore[type-arg]  # generic
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TaskList]:
         """Return a list that counts nothing."""
         return TaskList
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Return what this person may do; Django's own deletion would bypass the kit."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show a list, or do what a button of a row asks for."""
@@ -177,8 +171,8 @@ class TaskAdmin(Columns, admin.ModelAdmin):  # type: ignore[type-arg]  # generic
         operate(request, "cancel", _chosen(request))
 
     @admin.action(description="Delete", permissions=["delete"])
-    def delete_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Delete the chosen tasks."""
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete the chosen tasks. Named so that Django's own, which knows no kit, gives way."""
         operate(request, "delete", _chosen(request))
 
 
@@ -195,7 +189,7 @@ class FailedAdmin(TaskAdmin):
 
     list_display = _ENDED
     buttons = ("retry",)
-    actions = ("retry_now", "retry_later", "delete_tasks")
+    actions = ("retry_now", "retry_later", "delete_selected")
 
 
 class RunningAdmin(TaskAdmin):
@@ -203,7 +197,7 @@ class RunningAdmin(TaskAdmin):
 
     list_display = ("task", "group", "arguments", "attempt", "began_", "worker_id", "do")
     buttons: Any = ("cancel",)
-    actions = ("cancel_tasks",)
+    actions = ("cancel_tasks", "delete_selected")
 
 
 class QueuedAdmin(TaskAdmin):
@@ -211,7 +205,7 @@ class QueuedAdmin(TaskAdmin):
 
     list_display: Any = ("task", "group", "priority", "arguments", "due_", "retry_count", "do")
     buttons: Any = ("cancel",)
-    actions: Any = ("retry_later", "cancel_tasks", "delete_tasks")
+    actions: Any = ("retry_later", "cancel_tasks", "delete_selected")
 
 
 class BlockedAdmin(QueuedAdmin):
@@ -224,7 +218,7 @@ class WaitingAdmin(QueuedAdmin):
     """Waiting tasks, the first due first."""
 
     list_display = ("due_", "task", "group", "priority", "arguments", "retry_count", "do")
-    actions = ("retry_now", "retry_later", "cancel_tasks", "delete_tasks")
+    actions = ("retry_now", "retry_later", "cancel_tasks", "delete_selected")
     buttons = ("retry", "cancel")
 
 
@@ -232,7 +226,7 @@ class FinishedAdmin(TaskAdmin):
     """Finished tasks, those first that are kept longest."""
 
     list_display = ("task", "group", "arguments", "attempt", "took", "done_")
-    actions = ("delete_tasks",)
+    actions = ("delete_selected",)
     buttons = ()
 
 
