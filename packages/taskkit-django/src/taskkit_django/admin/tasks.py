@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models.functions import Length, Substr
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -127,7 +128,7 @@ class TaskAdmin(Columns, admin.ModelAdmin):  # type: ignore[type-arg]  # generic
         """Show a task, or do what a button asks for."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        task_id = admin.utils.unquote(object_id)
+        task_id = unquote(object_id)
         if request.method == "POST":
             what = request.POST.get("_operate", "")
             if what in OPERATIONS:
@@ -178,7 +179,7 @@ class TaskAdmin(Columns, admin.ModelAdmin):  # type: ignore[type-arg]  # generic
 
 def _chosen(request: HttpRequest) -> list[str]:
     # Not the queryset's rows: what has left this part meanwhile is to be told, not passed over.
-    return request.POST.getlist(admin.helpers.ACTION_CHECKBOX_NAME)
+    return request.POST.getlist(ACTION_CHECKBOX_NAME)
 
 
 _ENDED: Final = ("task", "group", "error", "arguments", "attempt", "done_", "do")

@@ -122,7 +122,9 @@ def default_surface() -> Surface:
     import django
 
     if django.VERSION >= (6, 0):
-        from taskkit_django.tasks.native import SURFACE
-    else:
-        from taskkit_django.tasks.backport import SURFACE
-    return SURFACE
+        from taskkit_django.tasks import native
+
+        return native.SURFACE
+    from taskkit_django.tasks import backport
+
+    return backport.SURFACE
