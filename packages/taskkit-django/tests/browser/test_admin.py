@@ -30,6 +30,10 @@ pytestmark = [
 ]
 
 from selenium import webdriver  # noqa: E402
+from selenium.common.exceptions import (  # noqa: E402
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
@@ -124,6 +128,16 @@ def text(browser, selector):
     return browser.find_element(By.CSS_SELECTOR, selector).text
 
 
+def shows(browser, selector, wanted):
+    """Wait until a text is there: a click returns before the next page has come."""
+
+    def look(driver):
+        return wanted in driver.find_element(By.CSS_SELECTOR, selector).text
+
+    gone = (StaleElementReferenceException, NoSuchElementException)
+    WebDriverWait(browser, 60, poll_frequency=0.1, ignored_exceptions=gone).until(look, wanted)
+
+
 def wait_until(browser, there, seconds=60):
     """Load the page again until something is on it: the worker is another process."""
 
@@ -140,18 +154,17 @@ def test_what_failed_last_night_and_why_and_run_it_again_in_three_clicks(page, b
     page("Failed tasks")  # the first click: what failed, and why
     wait_until(browser, lambda: "PermissionError" in text(browser, "#result_list"))
     wait_until(browser, lambda: text(browser, "#result_list").count("ConnectionError") == 3)
-    assert "no mail server of nowhere.example answers" in text(browser, "#result_list")
+    shows(browser, "#result_list", "no mail server of nowhere.example answers")
     picture("failed")
     rows = browser.find_elements(By.CSS_SELECTOR, "#result_list tbody tr")
     row = next(each for each in rows if "PermissionError" in each.text)
     row.find_element(By.LINK_TEXT, "shop.tasks.charge").click()  # the second: all about it
-    shown = text(browser, "#content-main")
-    assert "the bank refuses 19.90" in shown
-    assert "Traceback" in shown
+    shows(browser, "#content-main", "the bank refuses 19.90")
+    shows(browser, "#content-main", "Traceback")
     assert "tok_secret" not in browser.page_source
     picture("task")
     browser.find_element(By.CSS_SELECTOR, "[value=retry]").click()  # the third: again
-    assert "1 task will run again" in text(browser, ".messagelist")
+    shows(browser, ".messagelist", "1 task will run again")
     wait_until(browser, lambda: shown_attempts(browser) == 2)
 
 
@@ -165,9 +178,9 @@ def test_a_waiting_task_is_cancelled(page, browser, picture):
     rows = browser.find_elements(By.CSS_SELECTOR, "#result_list tbody tr")
     row = next(each for each in rows if "shop.tasks.export" in each.text)
     row.find_element(By.CSS_SELECTOR, "button[value^=cancel]").click()
-    assert "1 task cancelled." in text(browser, ".messagelist")
+    shows(browser, ".messagelist", "1 task cancelled.")
     page("Cancelled tasks")
-    assert "shop.tasks.export" in text(browser, "#result_list")
+    shows(browser, "#result_list", "shop.tasks.export")
 
 
 def test_chosen_tasks_run_again_later(page, browser):
@@ -178,7 +191,7 @@ def test_chosen_tasks_run_again_later(page, browser):
     Select(browser.find_element(By.NAME, "action")).select_by_visible_text("Run again in …")
     browser.find_element(By.NAME, "delay").send_keys("2h")
     browser.find_element(By.CSS_SELECTOR, ".actions button[type=submit]").click()
-    assert "will run again in 2h" in text(browser, ".messagelist")
+    shows(browser, ".messagelist", "will run again in 2h")
 
 
 def test_a_schedule_is_edited(page, browser, picture):
@@ -190,44 +203,45 @@ def test_a_schedule_is_edited(page, browser, picture):
     when.clear()
     when.send_keys("15 7 * * 2")
     browser.find_element(By.NAME, "_preview").click()
+    shows(browser, ".taskkit-preview", "07:15:00")
     ticks = text(browser, ".taskkit-preview").splitlines()[1:]
     assert len(ticks) == 5
     assert all("Tue" in tick and "07:15:00" in tick for tick in ticks)
     browser.execute_script("window.scrollTo(0, document.body.scrollHeight)")
     picture("schedule")
     browser.find_element(By.NAME, "_save").click()
-    assert "Saved export on Mondays" in text(browser, ".messagelist")
-    assert "15 7 * * 2" in text(browser, "#content-main")
+    shows(browser, ".messagelist", "Saved export on Mondays")
+    shows(browser, "#content-main", "15 7 * * 2")
 
 
 def test_a_schedule_is_run_now_and_paused(page, browser):
     page("Schedules")
     browser.find_element(By.CSS_SELECTOR, "button[value^='run stored']").click()
-    assert "put the task default_" in text(browser, ".messagelist")
+    shows(browser, ".messagelist", "put the task default_")
     browser.find_element(By.CSS_SELECTOR, "button[value^='pause stored']").click()
-    assert "paused" in text(browser, "#content-main")
+    shows(browser, ".messagelist", "paused")
     browser.find_element(By.CSS_SELECTOR, "button[value^='resume stored']").click()
-    assert "resumed" in text(browser, ".messagelist")
+    shows(browser, ".messagelist", "resumed")
 
 
 def test_a_group_is_paused_and_resumed(page, browser, picture):
     page("Task groups")
     browser.find_element(By.NAME, "until").send_keys("2h")
     browser.find_element(By.CSS_SELECTOR, "button[value='pause mail']").click()
-    assert "ail: paused for 2h" in text(browser, ".messagelist")
+    shows(browser, ".messagelist", "ail: paused for 2h")
     picture("groups")
     browser.find_element(By.CSS_SELECTOR, "button[value='resume mail']").click()
-    assert "ail: resumed" in text(browser, ".messagelist")
+    shows(browser, ".messagelist", "ail: resumed")
 
 
 def test_the_other_pages(page, browser, picture):
     page()
     picture("index")
     page("Workers")
-    assert "mail × 4" in text(browser, "#result_list")
+    shows(browser, "#result_list", "mail × 4")
     picture("workers")
     page("Summary by task")
-    assert "shop.tasks.confirm" in text(browser, "#content-main")
+    shows(browser, "#content-main", "shop.tasks.confirm")
     picture("summary")
 
 

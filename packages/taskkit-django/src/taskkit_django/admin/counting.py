@@ -139,12 +139,17 @@ _ORDERS: Final = {
 
 def _some(state: int) -> str:
     """Return the statement for some tasks of a state in a group."""
-    if state == schema.PARKED:
-        # On SQLite its index has finished tasks too; it is not walked through for ever.
+    if state == schema.PARKED and _vendor() == "sqlite":
+        # There its index has finished tasks too; it is not walked through for ever.
         locked = (
             f"SELECT state FROM {_table()} WHERE lock_key IS NOT NULL AND grp = %s LIMIT {SAMPLE}"  # noqa: S608 - own names
         )
         return f"SELECT 0 AS due FROM ({locked}) AS locked WHERE state = {state} LIMIT {MOST + 1}"  # noqa: S608
+    if state == schema.PARKED:
+        return (
+            f"SELECT 0 AS due FROM {_table()} WHERE lock_key IS NOT NULL AND state = {state} "  # noqa: S608
+            f"AND grp = %s LIMIT {MOST + 1}"
+        )
     over = f"{_OVER} AND " if state in _FINISHED and _vendor() != "mysql" else ""
     due, order = (
         ("due", "ORDER BY priority DESC, due") if state == schema.READY else ("0 AS due", "")
