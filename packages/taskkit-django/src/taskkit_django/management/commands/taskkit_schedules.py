@@ -61,7 +61,9 @@ class Command(BaseCommand):
     def _list(self, options: dict[str, Any]) -> None:
         kit = worker_kit()
         only: str | None = options["scheduler"]
-        names: list[str] = [only] if only else sorted({STORED, *map(str, kit.schedule_entries or {})})
+        names: list[str] = (
+            [only] if only else sorted({STORED, *map(str, kit.schedule_entries or {})})
+        )
         entries = [e for name in names for e in kit.schedules.list(name, options["next"])]
         if options["json"]:
             print_json(self.stdout, {"schedules": [_document(entry) for entry in entries]})

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         "and Ctrl-C stop after the running tasks; SIGHUP loads the code anew."
     )
     # The supervisor only starts the workers: it needs neither models nor a database.
-    requires_system_checks: list[str] = []  # noqa: RUF012 - as Django declares it
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
