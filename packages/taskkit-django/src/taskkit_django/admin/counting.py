@@ -16,8 +16,8 @@ MOST: Final = 1_000
 """Tasks of a group and state that are counted; beyond it is told that there are more."""
 SAMPLE: Final = 5_000
 """Tasks of a state that a summary by name looks at."""
-GROUPS: Final = 40
-"""Groups on a page: with eight states of each a statement has as many parts as SQLite takes."""
+GROUPS: Final = 25
+"""Groups on a page: a statement has a part for each state of each, and SQLite takes 500."""
 
 STATES: Final = {
     schema.FAILED: "failed",

@@ -49,7 +49,7 @@ class GroupAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
         shown = names[:GROUPS]
         # What is paused but holds no task is not forgotten.
         idle = sorted({*control.pauses, *control.limits} - set(names) - {ALL_GROUPS})
-        rows = count_groups([*shown, *(idle if "after" not in request.GET else ())][: GROUPS + 10])
+        rows = count_groups([*shown, *(idle if "after" not in request.GET else ())][: 2 * GROUPS])
         context = {
             **self.admin_site.each_context(request),
             "title": "Task groups",
