@@ -36,4 +36,4 @@ assert_type(with_options.apply_async(("a",), countdown=5), AsyncResult[int])
 bare.delay(5)  # type: ignore[arg-type]
 bare.delay("a", time=2)  # type: ignore[call-arg]
 with_options.s()  # type: ignore[call-arg]
-shared_task(queu="mail")  # type: ignore[call-overload]
+shared_task(line="mail")  # type: ignore[call-overload]
