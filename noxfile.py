@@ -35,7 +35,7 @@ SQL = (PACKAGES["relational"], PACKAGES["sql"])
 SERVED = (PACKAGES["relational"], f"{PACKAGES['sql']}[postgres,mysql]")
 """With the drivers of servers."""
 REDIS = f"{PACKAGES['redis']}[hiredis]"
-DJANGO = f"{PACKAGES['django']}[postgres,mysql]"
+DJANGO = f"{PACKAGES['django']}[postgres,mysql,tasks-backport]"
 SOURCES = [f"{path}/src" for path in PACKAGES.values()]
 CONSTRAINTS = ["-c", "requirements.lock"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")

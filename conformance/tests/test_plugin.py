@@ -78,8 +78,9 @@ def test_reports_a_failure_in_words(run):
     assert "Traceback" not in done.stdout
 
 
-def test_the_command_that_repeats_a_failure_repeats_it(run):
-    first = run(*SUITE, *FEW, "--taskkit-backend=forgetful")
+@pytest.mark.parametrize("environment", [{}, {"CI": "true"}], ids=["at a desk", "in CI"])
+def test_the_command_that_repeats_a_failure_repeats_it(run, environment):
+    first = run(*SUITE, *FEW, "--taskkit-backend=forgetful", **environment)
     repeats = [each for each in first.stdout.splitlines() if "Repeat it: " in each]
     assert len(repeats) == 1, first.stdout  # what does not fail must not be told of as if it did
     command = repeats[0].partition("Repeat it: ")[2].split()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -103,12 +104,41 @@ class CheckItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show the report of the check, and a traceback only where the suite itself broke."""
         if isinstance(excinfo.value, CheckFailed | SetUpWrong):
-            return str(excinfo.value)
+            return Told.of(str(excinfo.value))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Name the check."""
         return self.path, None, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What pytest's summary says of a failure: without it, and where CI is set, all of the text."""
+
+    message: str
+    path: str = ""
+    lineno: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A failure's text, as pytest wants it."""
+
+    text: str
+    reprcrash: Headline
+
+    @classmethod
+    def of(cls, text: str) -> Told:
+        """Return a text, its first line for the summary."""
+        return cls(text, Headline(text.partition("\n")[0]))
+
+    def toterminal(self, writer: Any) -> None:
+        """Write it."""
+        writer.line(self.text)
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Running:

@@ -10,6 +10,7 @@ import asyncio
 import socket
 import struct
 import threading
+import weakref
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
@@ -55,6 +56,7 @@ class Proxy:
         self._flows: dict[Direction, Flow] = {"store": PASS, "client": PASS}
         self._passed: dict[Direction, int] = {"store": 0, "client": 0}
         self._connections: set[asyncio.Task[None]] = set()
+        self._writers: weakref.WeakSet[asyncio.StreamWriter] = weakref.WeakSet()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="taskkit-proxy", daemon=True
@@ -103,7 +105,7 @@ class Proxy:
         """Reset all connections and end. Closing twice is no error."""
         if self._loop.is_closed():
             return
-        self._run(self._refuse())
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_JOIN_TIMEOUT)
         self._loop.close()
@@ -130,6 +132,15 @@ class Proxy:
             server.close()
         await self._cut()
 
+    async def _end(self) -> None:
+        await self._refuse()
+        # One that was closed may still wait for a peer that is dead to take its last bytes.
+        for writer in list(self._writers):
+            writer.transport.abort()
+        # What was aborted is over after the next round of the loop.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
     async def _cut(self) -> int:
         tasks = list(self._connections)
         for task in tasks:
@@ -146,9 +157,11 @@ class Proxy:
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         writers = [writer]
+        self._writers.add(writer)
         try:
             there, back = await asyncio.open_connection(*self.target)
             writers.append(back)
+            self._writers.add(back)
             pumps = [
                 asyncio.ensure_future(self._pump(reader, back, "store")),
                 asyncio.ensure_future(self._pump(there, writer, "client")),
