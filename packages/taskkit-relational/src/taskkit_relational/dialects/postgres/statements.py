@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from taskkit_relational import gates
 from taskkit_relational.dialects.postgres import rarer
@@ -19,9 +19,15 @@ _ENDLESS: Final = 1 << 62
 _CLEARED: Final = 20_000
 """Tasks that one statement of ``clear`` removes: a fraction of a second."""
 
+_PORTION: Final = 500
+"""Rows that one statement changes by a list. With the worst plan each is compared with all of the
+list: no matter for so few, half a minute for the ten thousand of the largest batch."""
+
 _ID: Final = INSERTED.index("id")
 _GROUP: Final = INSERTED.index("grp")
 _SLOT: Final = INSERTED.index("unique_slot")
+
+T = TypeVar("T")
 
 
 class PostgresStatements:
@@ -151,8 +157,12 @@ class PostgresStatements:
     # ---- settling, and the rarer transitions
 
     def succeed(self, cursor: Cursor, now: int, rows: Sequence[tuple[str, int, bytes]]) -> int:
+        done = 0
         # By id, so that rows are locked in the order in which everybody locks them.
-        return self._change(cursor, sql.SUCCEED, now, now, *_columns(sorted(rows)))
+        for some in _portions(sorted(rows)):
+            columns = _columns(some)
+            done += self._change(cursor, sql.SUCCEED, now, now, *columns, columns[0])
+        return done
 
     def load(self, cursor: Cursor, ids: Sequence[str]) -> list[Values]:
         return self._rows(cursor, sql.LOAD, list(ids))
@@ -166,8 +176,10 @@ class PostgresStatements:
     def save(self, cursor: Cursor, rows: Sequence[Values]) -> None:
         if len(rows) == 1:
             self._change(cursor, sql.SAVE, *rows[0])
-        elif rows:
-            self._change(cursor, sql.SAVE_MANY, *_columns(rows))
+            return
+        for some in _portions(rows):
+            columns = _columns(some)
+            self._change(cursor, sql.SAVE_MANY, *columns, columns[-1])
 
     def remove(self, cursor: Cursor, keys: Sequence[str]) -> None:
         self._change(cursor, sql.REMOVE, list(keys))
@@ -336,6 +348,12 @@ def _in_order(rows: Sequence[Values]) -> Sequence[Values]:
     if all(row[_SLOT] is None for row in rows) or len({row[_ID] for row in rows}) < len(rows):
         return rows
     return sorted(rows, key=lambda row: (row[_SLOT] or "", row[_GROUP]))
+
+
+def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield the rows a portion at a time."""
+    for start in range(0, len(rows), _PORTION):
+        yield rows[start : start + _PORTION]
 
 
 def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:

@@ -212,13 +212,14 @@ SELECT %s, %s WHERE NOT EXISTS (SELECT 1 FROM @turn WHERE want = %s) ON CONFLICT
 
 # Running → succeeded, where nothing else has to be looked at. By id, whatever the statistics of a
 # moment ago say: `+ 0` keeps the index of running tasks out of it, which would be joined row by
-# row with all that is to be settled.
+# row with all that is to be settled; and the ids stand there once more, or a plan that was made
+# while there were few tasks would go through all that there are by now, for each that is settled.
 SUCCEED: Final = """
 UPDATE @task AS t SET state = 4, settled = 1, done = %s, purge_at = %s + t.retention,
     result = s.result
 FROM unnest(%s::text[], %s::bigint[], %s::bytea[]) AS s (id, token, result)
-WHERE t.id = s.id AND t.token = s.token AND t.state + 0 = 3 AND t.cancelling = 0
-    AND t.lock_key IS NULL AND t.unique_slot IS NULL
+WHERE t.id = ANY(%s::text[]) AND t.id = s.id AND t.token = s.token AND t.state + 0 = 3
+    AND t.cancelling = 0 AND t.lock_key IS NULL AND t.unique_slot IS NULL
 """
 
 LOAD: Final = f"SELECT {LOADED} FROM @task WHERE id = ANY(%s::text[]) ORDER BY id FOR UPDATE"
@@ -243,7 +244,7 @@ UPDATE @task SET ({SAVED}) = ({", ".join(["%s"] * len(schema.SAVED))}) WHERE id 
 SAVE_MANY: Final = f"""
 UPDATE @task AS t SET ({SAVED}) = ({", ".join(f"s.{column}" for column in schema.SAVED)})
 FROM unnest({_arrays(schema.SAVED)}, %s::text[]) AS s ({SAVED}, id)
-WHERE t.id = s.id
+WHERE t.id = ANY(%s::text[]) AND t.id = s.id
 """
 
 # Any state → nothing.
