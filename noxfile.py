@@ -115,6 +115,7 @@ def tests(session: nox.Session, package: str) -> None:
     here; ``whole`` runs what crosses packages: acceptance, examples, the code blocks of the docs.
     """
     split = ["-n", "2"]
+    env: dict[str, str] = {}
     proof = PACKAGES["conformance"]
     if package == "core":
         install(session, "packages/taskkit-core[reload]", groups=("test",))
@@ -129,6 +130,8 @@ def tests(session: nox.Session, package: str) -> None:
         own = (PACKAGES["core"], PACKAGES["relational"], DJANGO, proof)
         install(session, *own, groups=("test", "django"))
         paths = ["packages/taskkit-django/tests"]
+        # Where the settings' module is: processes of pytest-xdist look for it before conftest.py.
+        env["PYTHONPATH"] = str(ROOT / paths[0])
     elif package == "conformance":
         install(session, *SERVED, PACKAGES["core"], proof, groups=("test",))
         paths = ["conformance/tests"]
@@ -141,7 +144,7 @@ def tests(session: nox.Session, package: str) -> None:
         own = (core, *SERVED, REDIS, DJANGO, proof)
         install(session, *own, groups=("test", "django", "examples"))
         paths, split = ["tests/acceptance", "tests/docs", "tests/examples", "docs"], []
-    session.run("pytest", *split, *paths, *session.posargs)
+    session.run("pytest", *split, *paths, *session.posargs, env=env)
 
 
 @nox.session
