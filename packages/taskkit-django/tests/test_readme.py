@@ -30,7 +30,8 @@ def blocks():
 @pytest.fixture
 def manage(tmp_path):
     environment = dict(os.environ)
-    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    for name in ("DJANGO_SETTINGS_MODULE", "PYTHONPATH"):  # ours, not a new user's
+        environment.pop(name, None)
 
     def run(*arguments):
         ended = subprocess.run(
