@@ -63,7 +63,7 @@ def execute(server, tmp_path, monkeypatch):
 
 
 _STORMS = 8
-"""Storms within which every fault of the store has been found, many times over."""
+"""How many storms a fault has to show in one of."""
 
 
 def test_every_property_of_the_lane_has_a_check():
