@@ -10,7 +10,6 @@ import asyncio
 import socket
 import struct
 import threading
-import weakref
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
@@ -21,6 +20,7 @@ T = TypeVar("T")
 
 _CHUNK: Final = 65_536
 _JOIN_TIMEOUT: Final = 10
+_ROUNDS: Final = 5
 
 # On close nothing more is sent and the peer is reset, as by a router that forgot the connection.
 _RESET: Final = struct.pack("ii", 1, 0)
@@ -56,7 +56,8 @@ class Proxy:
         self._flows: dict[Direction, Flow] = {"store": PASS, "client": PASS}
         self._passed: dict[Direction, int] = {"store": 0, "client": 0}
         self._connections: set[asyncio.Task[None]] = set()
-        self._writers: weakref.WeakSet[asyncio.StreamWriter] = weakref.WeakSet()
+        self._writers: set[asyncio.StreamWriter] = set()
+        """All there were, kept to the end: only there is it sure that none is open any more."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="taskkit-proxy", daemon=True
@@ -134,12 +135,14 @@ class Proxy:
 
     async def _end(self) -> None:
         await self._refuse()
-        # One that was closed may still wait for a peer that is dead to take its last bytes.
-        for writer in list(self._writers):
-            writer.transport.abort()
-        # What was aborted is over after the next round of the loop.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        # Once more and again: what was accepted just before comes in with the next round of the
+        # loop, and what was aborted is over after it. One that was closed may still wait for a
+        # peer that is dead to take its last bytes.
+        for _ in range(_ROUNDS):
+            await self._cut()
+            for writer in list(self._writers):
+                writer.transport.abort()
+            await asyncio.sleep(0)
 
     async def _cut(self) -> int:
         tasks = list(self._connections)
@@ -150,6 +153,7 @@ class Proxy:
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Not a coroutine itself: asyncio reports those that are cancelled as errors.
+        self._writers.add(writer)
         task = self._loop.create_task(self._forward(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
@@ -157,7 +161,6 @@ class Proxy:
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         writers = [writer]
-        self._writers.add(writer)
         try:
             there, back = await asyncio.open_connection(*self.target)
             writers.append(back)
