@@ -26,7 +26,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from mutants import all_mutants
 from mutants.remote import serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(180),
+    # A socket to a process that was killed may be collected while another test runs.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 CHECKS = {check.number: check for check in all_checks() if check.lane == "chaos"}
 
