@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from taskkit import Kit, backends, connect
+from taskkit import Kit, backends, connect, stores
 from taskkit.errors import BrokenPlugin, InvalidSetting, TaskkitError, UnknownBackend
 from taskkit.stores import connect_url
 
@@ -68,7 +68,9 @@ def test_a_plugin_that_opens_nothing_is_named(install, source):
         connect("empty")
 
 
-def test_an_unknown_name_lists_what_is_installed_and_what_to_install():
+def test_an_unknown_name_lists_what_is_installed_and_what_to_install(monkeypatch):
+    alone = {"memory": stores.backend_entries()["memory"]}  # whatever else is installed here
+    monkeypatch.setattr(stores, "backend_entries", lambda: alone)
     with pytest.raises(UnknownBackend, match=r"memory.*pip install taskkit-django"):
         connect("django")
     with pytest.raises(UnknownBackend, match="did you mean 'memory'"):

@@ -44,12 +44,11 @@ def _succeed(store: Store, transaction: Transaction, settlements: Sequence[Settl
     Nearly always it is, and then no row was read. Otherwise all are looked at one by one: those
     that were settled here answer like settlements that are repeated.
     """
-    # In the order of ids, in which everybody locks tasks.
-    rows = sorted(
+    rows = [
         (one.task_id, one.token, one.result)
         for one in settlements
         if one.outcome is Outcome.SUCCEED
-    )
+    ]
     if not rows:
         return True
     transaction.finished.extend([row[0] for row in rows])
