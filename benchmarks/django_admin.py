@@ -13,7 +13,6 @@ all of it), and the queries. Results: ``results/django_admin_STORE.json``.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from time import perf_counter, process_time
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench import report
 from servers import STORES, databases
 
 HERE = Path(__file__).parent
@@ -87,11 +87,11 @@ def main() -> None:
         set_up(url)
         fill(arguments.tasks)
         found = {page: measure(page) for page in PAGES}
-    for page, numbers in found.items():
-        print(f"{page:36} " + "  ".join(f"{name} {each}" for name, each in numbers.items()))
-    result = {"store": arguments.store, "tasks": arguments.tasks, "pages": found}
-    path = HERE / "results" / f"django_admin_{arguments.store}.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    figures: dict[str, float | str] = {
+        f"`{page}`: median ms, queries": f"{numbers['median_ms']}, {numbers['queries']}"
+        for page, numbers in found.items()
+    }
+    report(f"django_admin_{arguments.store}", figures, tasks=arguments.tasks, pages=found)
 
 
 def set_up(url: str) -> None:

@@ -3,7 +3,8 @@
     python benchmarks/django_latency.py [--store mariadb] [--samples 300] [--pause 0.2 0.7]
 
 One worker process with 8 threads, one task at a time, nothing for some time before it. Both ends
-are read from the same machine's clock.
+are read from the same machine's clock. On PostgreSQL the bare push stands beside it, the least that
+carries a row from one process into another (``pushed.py``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from bench import percentile, processes, report, until
 from django_workers import environment, worker_command
 from figures import version
+from pushed import latencies
 from servers import databases
 
 
@@ -37,15 +39,24 @@ def main() -> None:
             until(lambda: len(app.kit().stats().workers) == 1)
             for _ in range(10):  # connections made, statements compiled
                 app.noop.delay().get(timeout=10)
-            latencies = [_latency(app, arguments.pause) for _ in range(arguments.samples)]
+            starts = [_latency(app, arguments.pause) for _ in range(arguments.samples)]
         app.kit().close()
         server = version(url)
+        # MariaDB cannot push.
+        is_pushed = arguments.store == "postgres"
+        pushes = latencies(url, arguments.samples, arguments.pause) if is_pushed else []
+    bare: dict[str, float | str] = {
+        f"bare push {name}, ms": 1e3 * percentile(pushes, share)
+        for name, share in (("p50", 0.5), ("p99", 0.99))
+        if pushes
+    }
     report(
         f"django_latency_{arguments.store}",
         {
-            "enqueue to start p50, ms": 1e3 * percentile(latencies, 0.5),
-            "enqueue to start p99, ms": 1e3 * percentile(latencies, 0.99),
-            "enqueue to start max, ms": 1e3 * max(latencies),
+            **bare,
+            "enqueue to start p50, ms": 1e3 * percentile(starts, 0.5),
+            "enqueue to start p99, ms": 1e3 * percentile(starts, 0.99),
+            "enqueue to start max, ms": 1e3 * max(starts),
         },
         server=server,
     )

@@ -3,15 +3,18 @@
     python benchmarks/redis_backlog.py [--waiting 1000000] [--runs 3]
 
 The waiting tasks are of the same group, half of them due tomorrow, half ready but of the lowest
-priority. Afterwards they are deleted and purged, while another client asks for the time: what it
-waits for at most is what a script takes at most.
+priority. Afterwards they are deleted and purged, while another process asks for the time; beside
+what it waits for at most stands what the longest script took, as the server's SLOWLOG says. A drain
+begins when the server does not rewrite its file: that takes one of the cores.
 """
 
 from __future__ import annotations
 
 import argparse
+import select
 import statistics
-import threading
+import subprocess
+import sys
 import time
 from datetime import timedelta
 from typing import Any
@@ -19,7 +22,7 @@ from typing import Any
 from bench import app_on, processes, report, start_rate, until, worker_command
 from redis_place import client, server, version
 
-TASKS, STEP = 50_000, 5_000
+TASKS, STEP = 200_000, 5_000
 
 
 def drain(url: str) -> float:
@@ -28,6 +31,7 @@ def drain(url: str) -> float:
     first = app.noop.options(priority=10)
     for _ in range(0, TASKS, STEP):
         first.delay_many([()] * STEP)
+    until(lambda: at_rest(url))
     command, env = worker_command(url, 2, "bench=8")
     with processes(command, env=env):
         until(lambda: app.kit.stats().count("bench", "succeeded") >= TASKS)
@@ -47,24 +51,41 @@ def fill(url: str, waiting: int) -> None:
     app.kit.close()
 
 
-def longest_wait(url: str, act: Any) -> float:
-    """Return the longest time that another client waited for an answer while something was done."""
-    ended, waits = threading.Event(), [0.0]
+def at_rest(url: str) -> bool:
+    """Return whether the server does nothing by itself."""
+    with client(url) as asked:
+        told: dict[str, Any] = asked.info("persistence")
+    busy = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress")
+    return not any(told[name] for name in busy)
 
-    def ask() -> None:
-        with client(url) as other:
-            while not ended.is_set():
-                before = time.perf_counter()
-                other.ping()
-                waits.append(time.perf_counter() - before)
-                time.sleep(0.001)
 
-    asking = threading.Thread(target=ask)
-    asking.start()
-    act()
-    ended.set()
-    asking.join()
-    return max(waits)
+def longest_waits(url: str, act: Any) -> tuple[float, float]:
+    """Return how long at most another process waited for an answer, and a script took, in ms."""
+    with client(url) as server:
+        server.config_set("slowlog-log-slower-than", 1_000)
+        server.config_set("slowlog-max-len", 100_000)
+        server.slowlog_reset()
+        # Another process: a thread of this one would wait for the interpreter, too.
+        command = [sys.executable, __file__, "--ask", url]
+        asking = subprocess.Popen(  # noqa: S603 - our own command
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        act()
+        waited, _ = asking.communicate("enough\n", timeout=30)
+        slow: list[dict[str, Any]] = server.slowlog_get(100_000)
+    scripts = [one["duration"] for one in slow if one["command"].startswith(b"EVALSHA")]
+    return float(waited), max(scripts, default=0) / 1e3
+
+
+def ask(url: str) -> None:
+    """Ask for the time until told that it is enough; print how many ms an answer took at most."""
+    longest = 0.0
+    with client(url) as other:
+        while not select.select([sys.stdin], [], [], 0.001)[0]:
+            before = time.perf_counter()
+            other.time()
+            longest = max(longest, time.perf_counter() - before)
+    print(1e3 * longest)
 
 
 def empty(app: Any) -> None:
@@ -81,7 +102,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--waiting", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--ask", metavar="URL", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.ask:
+        ask(arguments.ask)
+        return
     alone, beside, waits = [], [], []
     with server() as found:
         told = version(found.url)
@@ -92,7 +117,7 @@ def main() -> None:
                 fill(url, arguments.waiting)
                 beside.append(drain(url))
                 app = app_on(url)
-                waits.append(longest_wait(url, lambda app=app: empty(app)))
+                waits.append(longest_waits(url, lambda app=app: empty(app)))
                 app.kit.close()
     report(
         "redis_backlog",
@@ -100,7 +125,8 @@ def main() -> None:
             "alone, tasks/s (median)": statistics.median(alone),
             f"beside {arguments.waiting} others (median)": statistics.median(beside),
             "ratio": statistics.median(beside) / statistics.median(alone),
-            "longest wait of another client while they are deleted, ms": 1e3 * max(waits),
+            "longest wait of another client while they are deleted, ms": max(w for w, _ in waits),
+            "longest script while they are deleted, ms": max(s for _, s in waits),
         },
         server=told,
     )

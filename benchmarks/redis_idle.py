@@ -4,7 +4,8 @@
 
 CPU is that of the whole tree, in percent of a core and process. Commands are those that we send; a
 script counts as one, whatever it calls. Start is from just before ``delay()`` to the first line of
-the task, result to when ``Result.get`` has returned; one at a time, workers idle in between.
+the task, result to when ``Result.get`` has returned; one at a time, workers idle in between. Beside
+it the bare push, the least that carries a word from one process into another (``pushed.py``).
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from bench import (
     until,
     worker_command,
 )
+from pushed import latencies
 from redis_place import commands, server, version
 
 PROCESSES, THREADS = 2, 50
+PAUSE = 0.02, 0.12
 SENT = ("evalsha", "eval", "script|load", "subscribe", "info", "get", "setnx", "wait")
 """What we send; everything else is called by scripts."""
 
@@ -61,12 +64,15 @@ def _measure(url: str, seconds: float, samples: int) -> dict[str, float | str]:
         app = app_on(url)
         spans = [_span(app) for _ in range(samples)]
         app.kit.close()
+    pushes = latencies(url, samples, PAUSE)
     starts, ends = zip(*spans, strict=True)
     share = seconds * PROCESSES
     return {
         "CPU, % of a core and process": 100 * cpu / share,
         "commands a second and process": sum(calls[name] for name in SENT) / share,
         "PSS of the tree, MB": memory / 1e6,
+        "bare push p50, ms": 1e3 * percentile(pushes, 0.5),
+        "bare push p99, ms": 1e3 * percentile(pushes, 0.99),
         "enqueue to start p50, ms": 1e3 * percentile(starts, 0.5),
         "enqueue to start p99, ms": 1e3 * percentile(starts, 0.99),
         "enqueue to result in hand p50, ms": 1e3 * percentile(ends, 0.5),
@@ -75,7 +81,7 @@ def _measure(url: str, seconds: float, samples: int) -> dict[str, float | str]:
 
 
 def _span(app: Any) -> tuple[float, float]:
-    time.sleep(random.uniform(0.02, 0.12))
+    time.sleep(random.uniform(*PAUSE))
     before = time.time()
     began = float(app.noop.delay().get(timeout=10))
     return began - before, time.time() - before

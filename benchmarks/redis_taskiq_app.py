@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-from subprocess import call
 from typing import Any
 
 from peer import note_start, url
@@ -37,11 +37,13 @@ def left() -> int:
     with client(url()) as server:
         [group] = server.xinfo_groups("taskiq")  # type: ignore[misc]  # redis-py's unions
         told: Any = group
-        return int(told["pending"]) + int(told["lag"] or 0)
+        # The server does not always know how many the group has not read: then some are left.
+        lag = told["lag"]
+        return int(told["pending"]) + (1 if lag is None else int(lag))
 
 
 def work() -> None:
-    """Run a worker process."""
+    """Become a worker process: what ends this one has to end that."""
     command = [
         sys.executable,
         "-m",
@@ -51,4 +53,4 @@ def work() -> None:
         "--workers",
         "1",
     ]
-    sys.exit(call([*command, "--log-level", "WARNING"]))  # noqa: S603 - our own command
+    os.execv(sys.executable, [*command, "--log-level", "WARNING"])  # noqa: S606 - our own command

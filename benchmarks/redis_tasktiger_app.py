@@ -8,7 +8,7 @@ from redis_place import client
 from tasktiger import TaskTiger
 from tasktiger.worker import Worker
 
-tiger = TaskTiger(redis.Redis.from_url(url(), decode_responses=True))
+tiger = TaskTiger(redis.Redis.from_url(url(), decode_responses=True), setup_structlog=True)
 
 
 def noop() -> None:

@@ -68,7 +68,7 @@ class ServerBusy(Exception):
     """The server does not answer properly now; it may later."""
 
 
-def host_when_online(root: str, file: str, line: int, target: str) -> str | None:  # noqa: ARG001
+def host_when_online(root: str, file: str, line: int, target: str) -> str | None:  # noqa: ARG001 - the key function gets all arguments
     """Return the key of a link's lock: a real server is asked by four tasks at a time."""
     return None if STAND_IN in os.environ else urlsplit(target).hostname
 

@@ -1,10 +1,12 @@
 """Runs the conformance suite on every store that is here, some at the same time.
 
-    python tests/proofs.py [--at-once 2] [STORE …] [-- OPTIONS OF taskkit-conformance]
+    python tests/proofs.py [--at-once 2] [--all] [--reports DIR] [STORE …] [-- OPTIONS]
 
-A store whose server is missing is passed over with a line that says how to get it; where the
-environment variable CI is set, that is a failure, because there it would go unnoticed. What a
-store's run prints is shown when it has failed.
+Without names: one store of each kind; with ``--all`` also those that share nearly all code with
+one of them. What follows ``--`` is for ``taskkit-conformance``. A store whose server is missing is
+passed over with a line that says how to get it; where the environment variable CI is set, that is
+a failure, because there it would go unnoticed. What a store's run prints is shown when it has
+failed.
 """
 
 from __future__ import annotations
@@ -20,15 +22,30 @@ from dataclasses import dataclass
 
 from taskkit_conformance.servers import lacking
 
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What is proven, on which kind of server of the suite's own."""
+
+    server: str | None = None
+    arguments: tuple[str, ...] = ()
+    """Of taskkit-conformance; empty: the store's name."""
+    is_ordinary: bool = True
+
+
 STORES = {
-    "memory": None,
-    "sql": None,
-    "postgres": "postgres",
-    "mariadb": "mariadb",
-    "redis": "redis",
-    "django": None,
+    "memory": Store(),
+    "sql": Store(),
+    "postgres": Store("postgres"),
+    "mariadb": Store("mariadb"),
+    "mysql": Store("mysql", is_ordinary=False),
+    "redis": Store("redis"),
+    "redis-cluster": Store("redis-cluster", is_ordinary=False),
+    "redis-sentinel": Store("redis-sentinel", is_ordinary=False),
+    "django": Store(),
+    "django-postgres": Store("postgres", ("django", "--url", "postgres"), is_ordinary=False),
+    "django-mariadb": Store("mariadb", ("django", "--url", "mariadb"), is_ordinary=False),
 }
-"""The name of each store's plugin, and the kind of server that it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +70,21 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, add_help=True)
     parser.add_argument("stores", nargs="*", metavar="STORE", help=", ".join(STORES))
     parser.add_argument("--at-once", type=int, default=2)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--reports", help="a folder: each store's report goes below it")
     chosen = parser.parse_args(ours.split())
-    stores = [store for store in chosen.stores or STORES if _is_here(store)]
+    every = [name for name, store in STORES.items() if chosen.all or store.is_ordinary]
+    wanted = chosen.stores or every
+    stores = [store for store in wanted if _is_here(store)]
     options = theirs.split() or ["--profile", "quick"]
-    missing = [store for store in chosen.stores or STORES if store not in stores]
+    missing = [store for store in wanted if store not in stores]
+
+    def prove(store: str) -> Proof:
+        report = ["--report", f"{chosen.reports}/{store}"] if chosen.reports else []
+        return _prove(store, [*options, *report])
+
     with ThreadPoolExecutor(chosen.at_once) as pool:
-        proofs = list(pool.map(lambda store: _prove(store, options), stores))
+        proofs = list(pool.map(prove, stores))
     failed = [proof for proof in proofs if not proof.passed]
     for proof in failed:
         print(proof.output)
@@ -68,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _is_here(store: str) -> bool:
-    kind = STORES[store]
+    kind = STORES[store].server
     lack = None if kind is None else lacking(kind)
     if lack is not None:
         print(f"{store}: passed over: {lack}", file=sys.stderr)
@@ -77,8 +103,10 @@ def _is_here(store: str) -> bool:
 
 def _prove(store: str, options: Sequence[str]) -> Proof:
     began = time.monotonic()
+    # The module, not the command: its folder need not be in PATH.
+    command = [sys.executable, "-m", "taskkit_conformance.cli"]
     done = subprocess.run(
-        ["taskkit-conformance", store, *options],
+        [*command, *(STORES[store].arguments or (store,)), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -39,6 +39,7 @@ def test_what_a_failing_property_is_needed_for_is_blocked_by_it():
     outcome = judged(Check("SCH-05", "model", holds), Check("SCH-04", "model", fails))
     assert outcome.verdict is Verdict.BLOCKED
     assert outcome.reason == "BLOCKED BY SCH-04"
+    assert outcome.message == "it does not hold"
 
 
 def test_the_deepest_cause_is_named():

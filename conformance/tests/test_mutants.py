@@ -16,7 +16,7 @@ from taskkit_conformance.properties import properties, withdrawn
 sys.path.insert(0, str(Path(__file__).parent))
 
 from benign import VARIANTS
-from mutants import all_mutants
+from mutants import all_mutants, groups
 from mutants.killing import alarms, checks_of, hunt
 
 MUTANTS = {each.number: each for each in all_mutants()}
@@ -46,6 +46,16 @@ def test_every_property_has_a_mutant():
     named = {each.property for each in all_mutants()}
     assert named == {each.id for each in properties()}
     assert not named & {each.id for each in withdrawn()}
+
+
+def test_what_was_measured_is_told_as_it_was_measured():
+    rows = groups.rows(MUTANTS)
+    assert groups.text(rows) == groups.FILE.read_text(encoding="utf-8")
+    assert not [row.mutant.number for row in rows if not row.own]
+
+
+def test_a_look_ends_when_another_group_accuses():
+    assert groups.groups_that_find(24) == (24, {"LEA", "BLK"})
 
 
 @pytest.mark.parametrize("number", REPRESENTATIVE)

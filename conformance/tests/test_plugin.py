@@ -44,6 +44,19 @@ def test_takes_the_environment_in_place_of_options(run):
     assert "properties: 1 PASS" in done.stdout
 
 
+def test_the_command_takes_the_environment_too(run):
+    few = ["--property", "ORD-03", "--lanes", "model"]
+    done = run("taskkit_conformance.cli", *few, TASKKIT_BACKEND="memory")
+    assert done.returncode == 0, done.stdout
+    assert "properties: 1 PASS" in done.stdout
+
+
+def test_says_where_a_property_is_tested_when_it_is_not_in_the_lanes_asked_for(run):
+    done = run("taskkit_conformance.cli", "memory", "--property", "LIM-01", "--lanes", "chaos")
+    assert done.returncode == 2, done.stdout
+    assert "there are some of LIM-01 in model, interleave, race" in done.stdout
+
+
 def test_does_nothing_in_other_runs(run, tmp_path):
     (tmp_path / "test_mine.py").write_text(
         "import sys\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,7 +87,22 @@ def test_one_property_can_be_explained(capsys):
     assert "withdrawn" in explanation("EXC-08")
 
 
-def test_the_command_without_a_backend_says_what_is_missing(capsys):
+def test_a_whole_group_can_be_explained(capsys):
+    assert cli.main(["--explain", "pri"]) == 0
+    told = capsys.readouterr().out
+    assert [told.count(f"PRI-0{number}: ") for number in (1, 2, 3)] == [1, 1, 1]
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    listing = [sys.executable, "-m", "taskkit_conformance.cli", "--list"]
+    with subprocess.Popen(listing, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+        command.stdout.close()
+        assert command.stderr.read() == b""
+        assert command.wait(30) == 0
+
+
+def test_the_command_without_a_backend_says_what_is_missing(capsys, monkeypatch):
+    monkeypatch.delenv("TASKKIT_BACKEND", raising=False)
     assert cli.main([]) == 2
     assert "expected the name of a backend" in capsys.readouterr().err
 

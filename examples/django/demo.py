@@ -32,6 +32,8 @@ def main(port: str = "8000") -> None:
         pass
     finally:
         worker.terminate()
+        # A second signal is the worker's: what still runs is given back, not finished.
+        signal.signal(signal.SIGTERM, lambda *_: worker.terminate())
         worker.wait()
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -159,6 +160,37 @@ def test_changed_code_is_loaded_by_new_workers(folder, worker):
     assert answer() == "old"
     (folder / "app.py").write_text(APP + version.format("new"))
     until(lambda: answer() == "new")
+
+
+def is_alive(pid):
+    """Return whether a process runs; one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def lineage(pid):
+    """Return the command lines of a process and its ancestors, by process id."""
+    found = {}
+    while pid > 1:
+        found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes()
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+def test_workers_share_what_the_command_has_loaded_and_end_with_it(worker):
+    started = worker("-g", "sums=2", "--processes", "2")
+    pids = json.loads(program("print([r.get(timeout=60) for r in who.delay_many([()] * 20)])"))
+    for pid in set(pids):
+        lines = list(lineage(pid).items())
+        # The worker, the template, the command: forks, not fresh interpreters.
+        assert lines[2][0] == started.pid
+        assert len({line for _, line in lines[:3]}) == 1
+    template = lines[1][0]
+    started.kill()
+    until(lambda: not any(is_alive(pid) for pid in (template, *pids)))
 
 
 def test_mistakes_end_with_a_line(folder):

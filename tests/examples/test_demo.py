@@ -72,7 +72,13 @@ def test_report_is_right(folder):
 def test_interrupted_and_resumed(folder):
     many = "\n".join(f"<http://host{n}.example/>\n" for n in range(2500))  # ten seconds of work
     (folder / "many.md").write_text(many)
-    process = subprocess.Popen([*TASKKIT, "demo", "."], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*TASKKIT, "demo", "."],
+        stdout=subprocess.PIPE,
+        text=True,
+        # Ignored in what a shell runs in the background, these tests perhaps, and so inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 15
     while not (folder / "taskkit-demo.db").exists() or not states().get(
         ("demo.links", "succeeded")

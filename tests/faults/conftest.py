@@ -21,19 +21,27 @@ SETTINGS = {
     "postgres": {},
     # Each deadlock is written down, also those that nobody but the server ever sees.
     "mariadb": {"innodb-print-all-deadlocks": "ON"},
+    # What it has acknowledged survives that it is killed; with "everysec" a second may be lost.
+    "redis": {"appendonly": "yes", "appendfsync": "always"},
 }
 
 
 @pytest.fixture(scope="session", params=SETTINGS)
-def server(request):
+def store(request):
+    """Which store."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def server(store):
     """A server of our own, which may be killed."""
     try:
-        server = obtain(request.param, SETTINGS[request.param])
+        server = obtain(store, SETTINGS[store])
     except Missing as missing:
         pytest.skip(str(missing))
     if server.restart is None:
         server.stop()
-        pytest.skip(f"the {request.param} server that the environment names is not ours to kill")
+        pytest.skip(f"the {store} server that the environment names is not ours to kill")
     yield server
     server.stop()
 

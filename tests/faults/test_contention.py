@@ -32,7 +32,9 @@ _log = logging.getLogger("taskkit.faults")
 
 
 @pytest.mark.parametrize("mix", ["plain", "keys"])
-def test_eight_producers_and_eight_claimers_meet_no_deadlock(server, url, mix):
+def test_eight_producers_and_eight_claimers_meet_no_deadlock(store, server, url, mix):
+    if store == "redis":
+        pytest.skip("a script is alone: there is nothing to be deadlocked with")
     backend = connect("sql", url=url)
     backend.migrate()
     log = server.nodes[0].log

@@ -32,10 +32,22 @@ wrong: unknown backend, store that cannot be reached, nothing executed
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _do(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads along, such as head, has seen enough; Python must not try again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CONFORMANT
+    return status
+
+
+def _do(given: Sequence[str]) -> int:
     if given[:1] == ["merge"]:
         return _merge(given[1:])
     # What stands behind -- goes to pytest as it is.
-    own, extra = given, []
+    own: Sequence[str] = given
+    extra: Sequence[str] = ()
     if "--" in given:
         cut = given.index("--")
         own, extra = given[:cut], given[cut + 1 :]
@@ -46,9 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _explain(asked.explain)
     if asked.guarantees is not None:
         return _guarantees([Path(each) for each in asked.guarantees])
-    if asked.name is None:
+    asked.name = asked.name or os.environ.get("TASKKIT_BACKEND")
+    if not asked.name:
         _parser().print_usage(sys.stderr)
-        print("expected the name of a backend, found none", file=sys.stderr)
+        print("expected the name of a backend (or TASKKIT_BACKEND), found none", file=sys.stderr)
         return SET_UP_WRONG
     return _run(asked, extra)
 
@@ -75,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--clear", action="store_true", help="the store may be cleared")
     parser.add_argument("--list", action="store_true", help="print all properties")
-    parser.add_argument("--explain", metavar="LEA-05", help="tell about one property")
+    parser.add_argument("--explain", metavar="LEA-05", help="tell about a property, or a group")
     parser.add_argument(
         "--guarantees",
         nargs="*",

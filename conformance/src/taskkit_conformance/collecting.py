@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,13 +92,15 @@ class CheckItem(pytest.Item):
         match outcome.verdict:
             case Verdict.FAIL | Verdict.STALE | Verdict.UNKNOWN:
                 facts = judge.facts()
-                repeat = command(facts, outcome, running.settings.profile.name)
+                repeat = command(self.target, facts, outcome, running.settings.profile.name)
                 raise CheckFailed(failure(outcome, facts, repeat))
             case Verdict.UNEXERCISED if strict:
                 raise CheckFailed(told)
             case Verdict.EXPECTED:
                 pytest.xfail(told)
-            case Verdict.NOT_APPLICABLE | Verdict.BLOCKED | Verdict.UNEXERCISED:
+            case Verdict.BLOCKED:
+                pytest.skip(f"{told}, because {outcome.message}")
+            case Verdict.NOT_APPLICABLE | Verdict.UNEXERCISED:
                 pytest.skip(told)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -174,7 +176,7 @@ class Running:
         """
         chosen = self.settings.chosen(self.checks)
         if not chosen:
-            raise SetUpWrong("expected checks to run, found none of these properties and lanes")
+            raise SetUpWrong(_none_of(self.settings.numbers, self.checks))
         self._counts[target] = len(chosen), len({check.number for check in chosen})
         return [self._item(parent, check, target) for check in chosen]
 
@@ -248,6 +250,17 @@ class Running:
         """Remove what was made in the stores."""
         for judge in self._judges.values():
             judge.close()
+
+
+def _none_of(numbers: Collection[str], checks: Sequence[Check]) -> str:
+    """Return what is wrong where no check was chosen, and where there would be one."""
+    tested = {number: [each.lane for each in checks if each.number == number] for number in numbers}
+    there = [f"{number} in {', '.join(dict.fromkeys(tested[number]))}" for number in sorted(tested)]
+    more = f", and {len(there) - 3} more" if len(there) > 3 else ""
+    return (
+        "expected checks to run, found none in these lanes; "
+        f"there are some of {'; '.join(there[:3])}{more}"
+    )
 
 
 def _shelf() -> ExampleDatabase:

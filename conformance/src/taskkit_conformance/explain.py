@@ -13,6 +13,7 @@ from taskkit_conformance.properties import (
     Property,
     properties,
     property_of,
+    select,
     withdrawn,
 )
 
@@ -45,13 +46,19 @@ def listing(checks: Mapping[str, Sequence[str]]) -> Iterator[str]:
             yield f"  {each.id}  {each.sentence} [{'; '.join(notes)}]"
 
 
-def explanation(number: str) -> str:
-    """Return what there is to know about one property.
+def explanation(name: str) -> str:
+    """Return what there is to know about one property, or about all of a group.
 
     Raises:
-        KeyError: there is none of this number.
+        KeyError: there is none of this number or group.
     """
-    found = property_of(number)
+    if name.upper() in GROUPS:
+        members = [each for each in (*select([name]), *withdrawn()) if each.group == name.upper()]
+        return "\n\n".join(map(_explained, members))
+    return _explained(property_of(name))
+
+
+def _explained(found: Property) -> str:
     if found.withdrawn:
         return f"{found.id} is withdrawn: {found.withdrawn}"
     parts = [

@@ -39,6 +39,8 @@ class Judge:
     _bench: Bench | None = None
     _core: Bench | None = None
     _works: dict[str, bool] = field(default_factory=dict)
+    _said: dict[str, str] = field(default_factory=dict)
+    """What the probe of a prerequisite said that failed."""
     _shrunk: float = 0.0
 
     @property
@@ -76,7 +78,10 @@ class Judge:
             return Outcome.of(check, Verdict.NOT_APPLICABLE, reason, seed=self.seed)
         blocker = self._blocker(check.number)
         if blocker:
-            return Outcome.of(check, Verdict.BLOCKED, f"BLOCKED BY {blocker}", seed=self.seed)
+            # The blocker's own check may pass, where chance plays a part: then only this tells why.
+            said = self._said.get(blocker, "it does not work at all")
+            reason = f"BLOCKED BY {blocker}"
+            return Outcome.of(check, Verdict.BLOCKED, reason, seed=self.seed, message=said)
         entry = self.expected.get(check.number)
         if entry is not None and entry.concerns(check.lane):
             return self._expecting(check, bench, entry)
@@ -122,11 +127,15 @@ class Judge:
 
     def _works_at_all(self, number: str) -> bool:
         if number not in self._works:
-            self._works[number] = all(
-                self._probe(check).verdict is not Verdict.FAIL
+            probes = (
+                self._probe(check)
                 for check in self.checks
                 if check.number == number and check.lane == "model"
             )
+            failed = next((probe for probe in probes if probe.verdict is Verdict.FAIL), None)
+            self._works[number] = failed is None
+            if failed is not None:
+                self._said[number] = failed.reason
         return self._works[number]
 
     def _probe(self, check: Check) -> Outcome:

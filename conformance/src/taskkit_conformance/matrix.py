@@ -49,7 +49,15 @@ def badge(report: Mapping[str, Any]) -> dict[str, Any]:
 def _title(report: Mapping[str, Any]) -> str:
     backend = report["backend"]
     python = ".".join(backend["versions"]["python"].split(".")[:2])
-    return " ".join(filter(None, [backend["name"], backend["distribution"], f"Python {python}"]))
+    told = [_kind(backend["name"], backend["capabilities"]["name"])]
+    return " ".join(filter(None, [*told, backend["distribution"], f"Python {python}"]))
+
+
+def _kind(plugin: str, own: str) -> str:
+    """Return what a store is called: one plugin may serve several kinds."""
+    if own.startswith(plugin):
+        return own
+    return plugin if plugin.startswith(own) else f"{plugin} ({own})"
 
 
 def _verdicts(report: Mapping[str, Any], group: str) -> Counter[str]:

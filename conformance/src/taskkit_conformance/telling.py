@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,14 +11,18 @@ from typing import TYPE_CHECKING, Final
 
 from taskkit_conformance.bench import SLOW_WIPE
 from taskkit_conformance.expected import write_entry
+from taskkit_conformance.facts import redacted
 from taskkit_conformance.properties import LEVELS, properties, property_of
 from taskkit_conformance.verdicts import Outcome, Verdict, worst
 
 if TYPE_CHECKING:
+    from taskkit_conformance.bench import Target
     from taskkit_conformance.facts import Facts
     from taskkit_conformance.profiles import Profile
 
 _ESSENTIAL: Final = {"Durable": "DUR-01"}
+
+_SECRET: Final = re.compile("pass|secret|token|credential", re.IGNORECASE)
 
 _SHOWN: Final = 40
 """Lines of a failing example that a terminal shows; the report folder has all of them."""
@@ -35,11 +41,18 @@ def header(facts: Facts, profile: Profile, seed: int, checks: int, numbers: int)
     ]
 
 
-def command(facts: Facts, outcome: Outcome, profile: str) -> str:
-    """Return the command that repeats one check."""
+def command(target: Target, facts: Facts, outcome: Outcome, profile: str) -> str:
+    """Return the command that repeats one check: with the URL that was given, without passwords.
+
+    Not the URL of the place that was made of it, of which there would be one only.
+    """
     parts = ["taskkit-conformance", facts.name]
-    if facts.url and not facts.url.startswith("sqlite:////tmp/taskkit-conformance-"):
-        parts += ["--url", facts.url]
+    url = facts.url if callable(target.url) else redacted(target.url)
+    parts += ["--url", url] if url else []
+    for key, value in target.options:
+        shown = "***" if _SECRET.search(key) else value
+        told = shown if isinstance(shown, str) else json.dumps(shown)
+        parts += ["--option", f"{key}={told}"]
     parts += ["--property", outcome.number, "--lanes", outcome.lane]
     parts += ["--profile", profile, "--seed", str(outcome.seed)]
     return shlex.join(parts)
@@ -162,4 +175,5 @@ def _numbered(program: Sequence[str], start: int) -> list[tuple[int, str]]:
 
 def _versions(facts: Facts) -> str:
     versions = [f"{name} {number}" for name, number in facts.versions.items()]
-    return ", ".join([facts.distribution or facts.name, *versions])
+    # The memory backend comes from the core, which is among the versions.
+    return ", ".join(dict.fromkeys([facts.distribution or facts.name, *versions]))

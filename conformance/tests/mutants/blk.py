@@ -9,6 +9,7 @@ from taskkit import kit
 from taskkit.errors import InvalidInput, Unavailable
 from taskkit.memory import operations, queue, reading
 from taskkit.memory.order import Order
+from taskkit.records import PutResult
 
 
 @mutant(48, "BLK-03", "keeps what it has put when a later task is refused")
@@ -106,3 +107,18 @@ def short_of_one(patch):
 @mutant(232, "BLK-09", "puts as many at once as somebody likes")
 def any_batch(patch):
     patch.setattr(kit, "check_batch", lambda *_: None)
+
+
+@mutant(241, "BLK-02", "names the first of two with one id as put, where the second was")
+def first_of_one_id(patch):
+    # Found in SQLite: of the first its key was taken.
+    @around(patch, queue, "put")
+    def put(real, memory, tasks, **how):
+        answers = real(memory, tasks, **how)
+        places = {}
+        for place, task in enumerate(tasks):
+            first = places.setdefault(task.id, place)
+            if first != place and answers[place].status == "put":
+                answers[first] = PutResult(task.id)
+                answers[place] = PutResult(task.id, "known")
+        return answers

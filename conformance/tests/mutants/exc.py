@@ -61,7 +61,9 @@ def put_overwrites(patch):
         return real(memory, task, now, added, bounded)
 
 
-def _puts_again(patch, states):
+def puts_again(patch, states):
+    """Let a put forget a task that is in one of these states."""
+
     @around(patch, queue, "_put_one")
     def put_one(real, memory, task, now, added, bounded):
         entry = memory.tasks.get(task.id)
@@ -72,12 +74,12 @@ def _puts_again(patch, states):
 
 @mutant(13, "EXC-04", "queues a running task again when its id is put")
 def puts_running_again(patch):
-    _puts_again(patch, {State.RUNNING})
+    puts_again(patch, {State.RUNNING})
 
 
 @mutant(14, "EXC-05", "queues a finished task again when its id is put")
 def puts_finished_again(patch):
-    _puts_again(patch, {State.SUCCEEDED, State.FAILED, State.LOST, State.CANCELLED})
+    puts_again(patch, {State.SUCCEEDED, State.FAILED, State.LOST, State.CANCELLED})
 
 
 @mutant(15, "EXC-06", "stores a removed task again when its claim succeeds")

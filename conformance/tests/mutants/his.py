@@ -45,6 +45,15 @@ def labels_as_text(patch):
         return replace(real(task, now), labels=labels)
 
 
+@mutant(240, "HIS-02", "cuts progress of more than 64 KiB short, if others report with it")
+def progress_wraps(patch):
+    @around(patch, workers, "heartbeat")
+    def heartbeat(real, memory, worker_id, lease, held, progress):
+        if len(progress) > 1:
+            progress = {key: value[: len(value) % 65_536] for key, value in progress.items()}
+        return real(memory, worker_id, lease, held, progress)
+
+
 @mutant(168, "HIS-02", "forgets the progress with the next heartbeat")
 def forgets_progress(patch):
     @around(patch, workers, "heartbeat")

@@ -78,7 +78,7 @@ def counts_discarded(patch):
 def by_offset(patch):
     @around(patch, reading, "find")
     def find(real, memory, query, limit, after):
-        found = real(memory, query, 10**9, None).records
+        found = real(memory, query, 10**9 if limit >= 0 else limit, None).records
         begin = int(after or 0)
         more = limit and begin + limit < len(found)
         return Page(found[begin : begin + limit], str(begin + limit) if more else None)

@@ -136,6 +136,16 @@ def reclaim_in_two_steps(patch):
         return found
 
 
+@mutant(239, "LEA-10", "lets all who reclaim say that they removed the worker", lane="interleave")
+def removed_by_everybody(patch):
+    @around(patch, MemoryBackend, "reclaim")
+    def reclaim(real, self, limit=1000):
+        with self._lock:
+            now = self._memory.tick()
+            dead = [w.info.id for w in self._memory.workers.values() if w.expires <= now]
+        return Reclaimed(real(self, limit).tasks, dead)
+
+
 @mutant(30, "LEA-11", "does not count the attempt of a reclaimed task")
 def attempt_is_forgotten(patch):
     @around(patch, Memory, "lose")

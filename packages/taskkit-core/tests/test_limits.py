@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from taskkit.errors import InvalidSetting, InvalidTask
 from taskkit.groups import covered, covers, owner
 from taskkit.ids import new_id
-from taskkit.limits import LATEST, check_group, check_task
+from taskkit.limits import LATEST, check_group, check_tasks
 from taskkit.settings import Slots, WorkerSettings
 from taskkit.task import TRANSITIONS, After, NewTask, State
 
@@ -76,21 +76,24 @@ def test_other_names_are_not(group):
 )
 def test_a_field_outside_its_limits_is_refused_by_name(field, wrong):
     with pytest.raises(InvalidTask, match=field.rstrip("s")):
-        check_task(task(**{field: wrong}))
+        check_tasks([task(), task(), task(**{field: wrong})])
 
 
 def test_the_limits_themselves_are_accepted():
-    check_task(
-        task(
-            data=b"x" * (1 << 20),
-            due=LATEST,
-            priority=100,
-            ttl=0,
-            unique_key="k" * 255,
-            labels={"tenant": "x" * 255, "n": 2**53, "b": True, "f": 0.5},
-        )
+    most = task(
+        data=b"x" * (1 << 20),
+        due=LATEST,
+        priority=100,
+        ttl=0,
+        unique_key="k" * 255,
+        labels={"tenant": "x" * 255, "n": 2**53, "b": True, "f": 0.5},
     )
-    check_task(replace(task(), priority=-100, due=0))
+    check_tasks([most, replace(task(), priority=-100, due=0)])
+
+
+def test_what_equals_a_good_value_is_looked_at_all_the_same():
+    with pytest.raises(InvalidTask, match="priority"):
+        check_tasks([replace(task(), priority=1), replace(task(), priority=True)])
 
 
 names = st.text("abAB._ ", min_size=1, max_size=8)

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -60,7 +61,9 @@ def database(url):
         f"'PASSWORD': {parts.password or ''!r}, 'HOST': {parts.hostname!r},",
         f"'PORT': {str(parts.port)!r}}}}}",
     ]
-    before = "import pymysql\npymysql.install_as_MySQLdb()\n" if kind == "mysql" else ""
+    # On disk: another test of this process may have put PyMySQL in its place.
+    by_pymysql = kind == "mysql" and PathFinder.find_spec("MySQLdb") is None
+    before = "import pymysql\npymysql.install_as_MySQLdb()\n" if by_pymysql else ""
     return f"{before}{' '.join(lines)}\n"
 
 

@@ -1,14 +1,16 @@
 """Schedules that are declared where the function is."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from project import asked, moved
 
 from taskkit import CronSchedule, IntervalSchedule, InvalidSchedule
 from taskkit_django import recurring as module
-from taskkit_django.recurring import declared, recurring
+from taskkit_django.recurring import declared, recurring, run_now
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +45,38 @@ def test_workers_put_them_and_run_them(memory, monkeypatch):
     with kit.running({"default": 1}, poll=0.1):
         assert Calls.called.wait(30)
     assert asked.calls[0] == (("tick",), {})
+
+
+def test_one_in_code_is_run_now_as_its_ticks_are(memory):
+    nightly = CronSchedule("0 3 * * *")
+    recurring(nightly, {"to": "x"}, key="mail", priority=9, labels={"by": "clock"})(asked.mail)
+    task_id = run_now(memory, "code", "mail")
+    task = memory.backend.get([task_id])[task_id].task
+    assert (task.name, task.priority) == ("django.tasks:project.asked.mail", 9)
+    assert task.labels["by"] == "clock"
+    with pytest.raises(InvalidSchedule, match="no entry 'other'"):
+        run_now(memory, "code", "other")
+
+
+def test_the_command_asks_for_the_scheduler_where_several_know_a_key(memory, capsys):
+    from taskkit_django.kit import worker_kit
+
+    nightly = CronSchedule("0 3 * * *")
+    recurring(nightly, ("x",), key="mail")(asked.mail)
+    name = "django.tasks:project.asked.mail"
+    memory.schedules.add(
+        {"key": "mail", "schedule": nightly, "group": "mail", "name": name, "data": ("y",)}
+    )
+    kit = worker_kit()
+    with kit.running({"mail": 1}, poll=0.1):
+        deadline = time.monotonic() + 30
+        while not kit.schedules.list("code"):
+            assert time.monotonic() < deadline
+    with pytest.raises(CommandError, match="known to code, stored"):
+        call_command("taskkit_schedules", "pause", "mail")
+    call_command("taskkit_schedules", "pause", "mail", scheduler="code")
+    assert kit.schedules.list("code")[0].paused
+    assert not kit.schedules.list()[0].paused
 
 
 def test_several_schedules_of_one_task_have_keys():

@@ -21,6 +21,11 @@ def with_options(to: str) -> int:
     return len(to)
 
 
+@shared_task(isolation="process", labels={"tenant": 7}, max_lost=1, ttl=60)
+def with_taskkits_own(to: str) -> bool:
+    return bool(to)
+
+
 @shared_task
 async def coroutine(to: str) -> bytes:
     return to.encode()
@@ -30,6 +35,7 @@ assert_type(bare("a"), list[str])
 assert_type(bare.delay("a", times=2), AsyncResult[list[str]])
 assert_type(with_options.delay("a"), AsyncResult[int])
 assert_type(coroutine.delay("a"), AsyncResult[bytes])
+assert_type(with_taskkits_own.delay("a"), AsyncResult[bool])
 assert_type(bare.s("a").set(countdown=5).apply_async(), AsyncResult[list[str]])
 assert_type(with_options.apply_async(("a",), countdown=5), AsyncResult[int])
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from rediscase import claim, counts, new_task, register, succeed
 
@@ -87,17 +90,12 @@ def test_a_key_of_another_kind_is_an_error_of_ours(backend, raw):
 
 def test_a_user_who_may_do_what_we_do(opened, raw, redis_url):
     """The commands that docs/redis.md lists are enough, on the keys of the prefix only."""
-    commands = (
-        "+client|setname "
-        "+evalsha +eval +script|load +get +set +setnx +mget +del +unlink +exists +scan +time +info "
-        "+incr +hget +hset +hexists +hdel +hmget +hgetall +hkeys +hincrby "
-        "+zadd +zrem +zcard +zscore +zrange +zrangebyscore +zrangebylex +zlexcount "
-        "+zremrangebyrank +zremrangebyscore "
-        "+smembers +sadd +srem +lindex +lrange +rpush +ltrim +publish +subscribe +select +wait"
-    )
+    text = Path(__file__).parents[3].joinpath("docs", "redis.md").read_text(encoding="utf-8")
+    [rights] = re.findall(r"ACL SETUSER tasks on >password (.*?)```", text, re.DOTALL)
+    commands = re.findall(r"\+\S+", rights)
     raw.execute_command(
         *("ACL", "SETUSER", "tasks", "reset", "on", ">pw", "~{taskkit}:*", "&{taskkit}:*"),
-        *commands.split(),
+        *commands,
     )
     try:
         backend = opened(redis_url.replace("redis://", "redis://tasks:pw@"))
@@ -109,6 +107,11 @@ def test_a_user_who_may_do_what_we_do(opened, raw, redis_url):
         assert backend.wait_done(claims[0].task.id, 5)
         backend.wait(["mail"], 0)
         backend.count()
+        backend.put([new_task()])
+        claim(backend)
+        assert backend.workers()[0].running == 1
+        backend.reclaim()
+        assert backend.retire("w", lost=True) == 1
         backend.purge(older_than=0)
         backend.clear()
         with pytest.raises(BackendError):

@@ -75,6 +75,12 @@ def test_a_newer_layout_is_refused(backend, raw):
         backend.put([new_task()])
 
 
+def test_an_older_layout_is_refused(backend, raw):
+    raw.set("{taskkit}:layout", json.dumps({"version": 1, "partitions": 1, "shards": {}}))
+    with pytest.raises(SchemaMismatch, match=r"layout 1 .*knows layout 2; use another prefix"):
+        backend.put([new_task()])
+
+
 def test_what_is_no_layout_is_refused(backend, raw):
     raw.set("{taskkit}:layout", b"\xff")
     with pytest.raises(SchemaMismatch, match="cannot be understood"):

@@ -251,21 +251,28 @@ def trips(call):
 
 def test_the_hot_path_is_one_round_trip_each(backend):
     register(backend)
-    tasks = [new_task(f"g{n}") for n in range(20)]
-    assert trips(lambda: backend.put(tasks)) == 1
-    claims = []
     wants = {f"g{n}": 1 for n in range(20)}
-    assert trips(lambda: claims.extend(backend.claim("w", wants).claims)) == 1
-    assert len(claims) == 20
-    assert trips(lambda: succeed(backend, claims)) == 1
+
+    def trips_of_each():
+        tasks, claims = [new_task(group) for group in wants], []
+        took = [
+            trips(lambda: backend.put(tasks)),
+            trips(lambda: claims.extend(backend.claim("w", wants).claims)),
+            trips(lambda: succeed(backend, claims)),
+        ]
+        assert len(claims) == 20
+        return took
+
+    trips_of_each()  # from here on the server knows the scripts, whichever test was the first
+    assert trips_of_each() == [1, 1, 1]
 
 
 def test_a_huge_group_goes_in_pieces(backend):
-    """No script changes more than a thousand tasks, so that nobody waits for long."""
+    """No script changes more than some hundred tasks, so that nobody waits for long."""
     tasks = [new_task() for _ in range(5000)]
     backend.put(tasks)
     backend.delete([new_task().id])  # the server knows the script
-    assert trips(lambda: backend.delete([task.id for task in tasks])) == 5
+    assert trips(lambda: backend.delete([task.id for task in tasks])) == 50
     register(backend)
     backend.put(tasks := [new_task(ttl=0) for _ in range(2500)])
     backend.cancel([task.id for task in tasks])

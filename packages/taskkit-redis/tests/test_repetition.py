@@ -163,6 +163,7 @@ def test_a_connection_that_dies_while_nobody_uses_it_is_not_used(far, proxy):
 
 
 def test_a_server_that_does_not_answer_in_time(opened, proxy, redis_url, far):
+    warm(far)  # a script that the server does not know yet is not executed at once
     slow = opened(at_address(redis_url, proxy.address), timeout=0.2)
     slow.migrate()
     proxy.set(to_client=HOLD)

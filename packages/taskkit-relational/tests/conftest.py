@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,21 @@ import pytest
 # Test modules are imported by path; what they share needs a name.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from storecase import KINDS, opened
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def house(request):
+    """A store on each kind of server, for all tests of a module."""
+    with opened(request, request.param) as store:
+        yield store
+
 
 @pytest.fixture
-def store(postgres_url):
-    """A store in an empty PostgreSQL database."""
-    from postgrescase import Store
-
-    with closing(Store(postgres_url)) as opened:
-        yield opened
+def store(house):
+    """The store of the module, with nothing in it."""
+    yield house
+    house.empty()
 
 
 @pytest.fixture

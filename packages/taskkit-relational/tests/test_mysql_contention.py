@@ -10,9 +10,11 @@ import time
 
 import pymysql
 import pytest
-from mysqlcase import KINDS, NOW, opened, row
+from storecase import NOW, on_mysql, row
 
 pytest_plugins = ["taskkit_conformance.servers.fixtures"]
+
+pytestmark = on_mysql
 
 SECONDS = float(os.environ.get("TASKKIT_CONTENTION_SECONDS", "20"))
 """A longer run proves more: 60 in what is stored as proof."""
@@ -95,18 +97,6 @@ class Crowd:
             say.remove(cursor, [key for key in taken[1::2] if key not in self.keyed][::2])
         else:
             time.sleep(0.002)
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def house(request):
-    with opened(request, request.param) as store:
-        yield store
-
-
-@pytest.fixture
-def store(house):
-    yield house
-    house.empty()
 
 
 def deadlocks(cursor):

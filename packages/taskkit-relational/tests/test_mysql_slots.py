@@ -6,8 +6,8 @@ import threading
 
 import pymysql
 import pytest
-from mysqlcase import KINDS, NOW, opened, picked, row, saved
 from pymysql.constants import CLIENT
+from storecase import NOW, on_mysql, picked, row, saved
 
 from taskkit_relational.dialects.mysql import inserting, saving
 from taskkit_relational.schema import CLAIMED, RECORDED
@@ -15,17 +15,7 @@ from taskkit_relational.statements import Search
 
 pytest_plugins = ["taskkit_conformance.servers.fixtures"]
 
-
-@pytest.fixture(scope="module", params=KINDS)
-def house(request):
-    with opened(request, request.param) as store:
-        yield store
-
-
-@pytest.fixture
-def store(house):
-    yield house
-    house.empty()
+pytestmark = on_mysql
 
 
 def unique(task_id, key="k"):

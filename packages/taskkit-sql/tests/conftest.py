@@ -14,6 +14,9 @@ from taskkit_sql import open_backend
 # Test modules are imported by path; what they and their child processes share needs a name.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from servercase import CASES, KINDS, connector, migrate
+from servercase import opened as opened_cursor
+
 
 @pytest.fixture
 def path(tmp_path):
@@ -56,3 +59,61 @@ def raw(backend, path):
     connection = sqlite3.connect(path, isolation_level=None)
     yield connection
     connection.close()
+
+
+# ---- on servers
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def house(request):
+    """A server of each kind."""
+    return request.getfixturevalue(f"{request.param}_server")
+
+
+@pytest.fixture
+def case(house):
+    """What is said and done in its own way there."""
+    return CASES[house.kind]
+
+
+@pytest.fixture(scope="module")
+def made(house):
+    """The URL of a database with tables, for all tests of a module."""
+    with house.database() as url:
+        migrate(url)
+        yield url
+
+
+@pytest.fixture
+def empty(house):
+    """The URL of a database without tables."""
+    with house.database() as url:
+        yield url
+
+
+@pytest.fixture
+def server(made):
+    """A connector to the database with tables; pauses are what its tests write."""
+    server = connector(made)
+    yield server
+    with opened_cursor(server) as cursor:
+        server.statements.resume(cursor, None)
+
+
+@pytest.fixture
+def cursor(server):
+    with opened_cursor(server) as cursor:
+        yield cursor
+
+
+@pytest.fixture
+def engine_url(made, case):
+    """As SQLAlchemy has it."""
+    return case.engine_url(made)
+
+
+@pytest.fixture
+def stored(server):
+    """Return what others see."""
+    with opened_cursor(server) as cursor:
+        yield lambda: sorted(group for group, _ in server.statements.pauses(cursor))

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from mycase import KINDS
+from servercase import on_mysql
 from sqlcase import register
 
 from taskkit.records import Outcome, Settlement
@@ -90,17 +90,12 @@ class Crowd:
         assert all(self.backend.settle(worker, for_real))
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def url(request):
-    with request.getfixturevalue(f"{request.param}_server").database() as made:
-        yield made
-
-
+@on_mysql
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS * 2 + 120)
 @pytest.mark.parametrize("share_of_keys", [0.0, 0.3])
-def test_nobody_who_puts_or_claims_hears_of_the_others(url, share_of_keys):
-    backend = open_backend(url, pool_size=16)
+def test_nobody_who_puts_or_claims_hears_of_the_others(made, share_of_keys):
+    backend = open_backend(made, pool_size=16)
     try:
         backend.clear()
         crowd = Crowd(backend, share_of_keys)

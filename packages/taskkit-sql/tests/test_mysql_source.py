@@ -5,27 +5,23 @@ from __future__ import annotations
 import threading
 
 import pytest
-from mycase import KINDS, migrate, opened
+from roomcase import Room
+from servercase import on_mysql, opened
 
 from taskkit.errors import Unavailable
 
 pytest_plugins = ["taskkit_conformance.servers.fixtures"]
 
+pytestmark = on_mysql
+
 NOW = 1_000
 LATER = 1 << 60
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def server(request):
-    with request.getfixturevalue(f"{request.param}_server").database() as url:
-        yield migrate(url)
-
-
 @pytest.fixture
-def cursor(server):
-    with opened(server) as cursor:
-        yield cursor
-        server.statements.clear(cursor)
+def cursor(server, cursor):
+    yield cursor
+    server.statements.clear(cursor)
 
 
 @pytest.fixture
@@ -115,48 +111,8 @@ def test_only_what_is_committed_is_noticed(server, say, cursor, changes):
     assert changes()
 
 
-class Room:
-    """Somebody who waits for both kinds of news."""
-
-    def __init__(self):
-        self.news = {"listening": 0, "claimable": 0, "over": 0}
-        self.wanted = True
-        self._changed = threading.Condition()
-
-    def is_wanted(self):
-        return self.wanted
-
-    def is_closing(self):
-        return not self.wanted
-
-    def has_claimers(self):
-        return True
-
-    def has_awaited(self):
-        return True
-
-    def listening(self):
-        self._note("listening")
-
-    def claimable(self):
-        self._note("claimable")
-
-    def finished(self, over=None):
-        if over(["mail_1"]):
-            self._note("over")
-
-    def _note(self, news):
-        with self._changed:
-            self.news[news] += 1
-            self._changed.notify_all()
-
-    def wait_for(self, news):
-        with self._changed:
-            return self._changed.wait_for(lambda: self.news[news], 30)
-
-
 def test_a_source_tells_what_others_do_and_survives_the_loss_of_its_connection(server, say, cursor):
-    room, source, errors = Room(), server.source(), []
+    room, source, errors = Room(awaited=["mail_1"]), server.source(), []
 
     def watch():
         while room.wanted:
@@ -176,14 +132,13 @@ def test_a_source_tells_what_others_do_and_survives_the_loss_of_its_connection(s
         )
         for (number,) in cursor.fetchall():
             cursor.execute(f"KILL {number}")
-        room.news["listening"] = 0
-        assert room.wait_for("listening")
+        assert room.wait_for("listening", 2)
         assert "lost the connection" in str(errors[0])
-        room.news["claimable"] = 0
+        before = room.told.count("claimable")
         say.insert(cursor, [row("mail_2")])
-        assert room.wait_for("claimable")
+        assert room.wait_for("claimable", before + 1)
         say.remove(cursor, ["mail_1"])
-        assert room.wait_for("over")
+        assert room.wait_for("over mail_1")
     finally:
         room.wanted = False
         source.interrupt()

@@ -1,60 +1,27 @@
-"""Connections to PostgreSQL: how they are set, how transactions begin and end, what tables are."""
+"""What is particular to connections to PostgreSQL: how they are set, and what tables are."""
 
 from __future__ import annotations
 
 import threading
-from contextlib import closing, contextmanager
 
 import psycopg
 import pytest
-from pgcase import connector, migrate, opened, settings_of, shown
+from pgcase import shown
+from servercase import connector, layout_of, migrate, on_postgres, opened, plain
 
-from taskkit.clock import SystemClock, monotonic
-from taskkit_relational.migrations import Layout
+from taskkit.clock import monotonic
 from taskkit_sql import postgres_connecting as connecting
-from taskkit_sql.postgres import Postgres
 
 pytest_plugins = ["taskkit_conformance.servers.fixtures"]
 
-
-@pytest.fixture
-def server(postgres_url):
-    return migrate(postgres_url)
-
-
-@pytest.fixture
-def cursor(server):
-    with opened(server) as cursor:
-        yield cursor
-
-
-@contextmanager
-def round_trips(cursor):
-    """Count how often a connection has to wait for the server."""
-    connection = cursor.connection
-    waits, wait = [], connection.wait
-
-    def counted(steps):
-        try:
-            wanted = next(steps)
-            waits.append(wanted)  # what does not wait gives no such step
-            while True:
-                wanted = steps.send((yield wanted))
-        except StopIteration as end:
-            return end.value
-
-    vars(connection)["wait"] = lambda steps, *others, **named: wait(
-        counted(steps), *others, **named
-    )
-    yield waits
-    vars(connection)["wait"] = wait
+pytestmark = on_postgres
 
 
 # ---- connections
 
 
-def test_everything_that_can_be_waited_for_is_bounded(postgres_url):
-    server = connector(postgres_url, statement_timeout=7.5, lock_timeout=0.3, connect_timeout=4)
+def test_everything_that_can_be_waited_for_is_bounded(made):
+    server = connector(made, statement_timeout=7.5, lock_timeout=0.3, connect_timeout=4)
     with opened(server) as cursor:
         bounds = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
         assert shown(cursor, *bounds) == ["7500ms", "300ms", "7500ms"]
@@ -67,83 +34,26 @@ def test_everything_that_can_be_waited_for_is_bounded(postgres_url):
     assert {name: told.get(name, "1") for name in expected} == expected
 
 
-def test_the_driver_never_begins_by_itself(cursor):
-    assert cursor.connection.autocommit
-    assert cursor.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-
-
 def test_statements_are_planned_once_and_along_indexes(cursor):
     wanted = ("plan_cache_mode", "enable_seqscan", "enable_bitmapscan", "jit")
     assert shown(cursor, *wanted) == ["force_generic_plan", "off", "off", "off"]
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
-def test_every_way_to_write_the_scheme_means_psycopg(postgres_url, scheme):
-    with opened(connector(postgres_url.replace("postgresql", scheme, 1))) as cursor:
+def test_every_way_to_write_the_scheme_means_psycopg(made, scheme):
+    with opened(connector(made.replace("postgresql", scheme, 1))) as cursor:
         assert isinstance(cursor, psycopg.Cursor)
 
 
-def test_what_the_url_says_is_not_overruled(postgres_url):
+def test_what_the_url_says_is_not_overruled(made):
     server = connector(
-        f"{postgres_url}?application_name=shop&keepalives_idle=99&sslmode=disable&connect_timeout=7"
+        f"{made}?application_name=shop&keepalives_idle=99&sslmode=disable&connect_timeout=7"
     )
     with opened(server) as cursor:
         told = cursor.connection.info.get_parameters()
         assert shown(cursor, "application_name") == ["shop"]
     assert (told["keepalives_idle"], told["sslmode"]) == ("99", "disable")
     assert told["connect_timeout"] == "7"
-
-
-def test_the_pool_is_as_small_as_it_was_told(postgres_url):
-    engine = connector(postgres_url, pool_size=2).engine()
-    try:
-        assert (engine.pool.size(), engine.pool._max_overflow) == (2, 0)
-    finally:
-        engine.dispose()
-
-
-def test_a_connection_that_the_server_has_closed_is_replaced_unnoticed(server):
-    engine = server.engine()
-    try:
-        with engine.connect() as connection:
-            first = connection.connection.driver_connection
-            [pid] = first.execute("SELECT pg_backend_pid()").fetchone()
-        with opened(server) as other:
-            other.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))
-        with engine.connect() as connection:
-            second = connection.connection.driver_connection
-            assert second is not first
-            assert second.execute("SELECT 1").fetchone() == (1,)
-    finally:
-        engine.dispose()
-
-
-def test_a_healthy_connection_is_used_again_without_a_round_trip(server):
-    engine = server.engine()
-    try:
-        with engine.connect() as connection:
-            first = connection.connection.driver_connection
-            with closing(first.cursor()) as cursor, round_trips(cursor) as waits:
-                connection.close()
-                with engine.connect() as again:
-                    assert again.connection.driver_connection is first
-            assert waits == []
-    finally:
-        engine.dispose()
-
-
-def test_a_server_that_stands_still_is_given_up(postgres_server, cursor, server):
-    if postgres_server.pause is None:
-        pytest.skip("the server is not ours")
-    connecting.bind(cursor.connection, 0.3)
-    postgres_server.pause()
-    try:
-        with pytest.raises(psycopg.OperationalError, match="no answer") as caught:
-            cursor.execute("SELECT 1")
-    finally:
-        postgres_server.resume()
-    assert server.is_lost(caught.value)
-    assert cursor.connection.closed
 
 
 def test_a_statement_that_takes_longer_than_one_look_is_waited_for(cursor):
@@ -154,9 +64,8 @@ def test_a_statement_that_takes_longer_than_one_look_is_waited_for(cursor):
 # ---- behind a pooler
 
 
-def test_behind_a_pooler_the_session_is_left_as_it_is(postgres_url):
-    migrate(postgres_url)
-    server = connector(postgres_url, notify=False, statement_timeout=7, lock_timeout=3)
+def test_behind_a_pooler_the_session_is_left_as_it_is(made):
+    server = connector(made, notify=False, statement_timeout=7, lock_timeout=3)
     with opened(server) as cursor:
         assert shown(cursor, "statement_timeout", "enable_seqscan") == ["0", "on"]
         assert cursor.connection.prepare_threshold is None
@@ -170,20 +79,12 @@ def test_behind_a_pooler_the_session_is_left_as_it_is(postgres_url):
 # ---- transactions
 
 
-def test_begin_tells_the_servers_time_and_the_count_in_one_round_trip(server, cursor):
-    with round_trips(cursor) as waits:
-        begun = server.begin(cursor)
-    assert len(waits) == 1
-    assert abs(begun.now - SystemClock().now()) < 60_000_000
-    assert begun.steered == 0
-    assert cursor.connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
-    server.statements.steer(cursor)
-    with round_trips(cursor) as waits:
+def test_a_beginning_and_an_end_are_one_round_trip_each(server, case, cursor):
+    with case.asking(cursor.connection) as asked:
+        server.begin(cursor)
+        assert asked() == 1
         server.commit(cursor, wakes=True, finished=True)
-    assert len(waits) == 1
-    assert server.begin(cursor).steered == 1
-    server.commit(cursor, wakes=False, finished=False)
-    assert cursor.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        assert asked() == 2
 
 
 def test_repeated_as_often_as_it_may_be_nothing_of_it_is_prepared(server, cursor):
@@ -194,8 +95,9 @@ def test_repeated_as_often_as_it_may_be_nothing_of_it_is_prepared(server, cursor
     assert cursor.fetchone() == (0,)
 
 
-def test_transactions_read_what_is_committed_whatever_the_database_says(postgres_url, server):
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
+def test_transactions_read_what_is_committed_whatever_the_database_says(empty):
+    server = migrate(empty)
+    with plain(empty, autocommit=True) as connection:
         name = connection.info.dbname
         connection.execute(
             f"ALTER DATABASE {name} SET default_transaction_isolation = serializable"
@@ -206,41 +108,29 @@ def test_transactions_read_what_is_committed_whatever_the_database_says(postgres
         cursor.execute("ROLLBACK")
 
 
-def test_a_snapshot_sees_one_state_and_writes_nothing(server, cursor):
-    server.begin_snapshot(cursor)
-    before = server.statements.steered(cursor)
-    with opened(server) as other:
-        server.statements.steer(other)
-    assert server.statements.steered(cursor) == before
-    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-        server.statements.steer(cursor)
-    cursor.execute("ROLLBACK")
-    assert server.statements.steered(cursor) == before + 1
-
-
 # ---- tables
 
 
-def test_tables_are_told_by_prefix(postgres_url, server, cursor):
-    migrate(postgres_url, prefix="Other_")
+def test_tables_are_told_by_prefix(made, server, cursor):
+    migrate(made, prefix="Other_")
     names = server.tables(cursor)
     assert {"taskkit_task", "taskkit_store", "taskkit_schema_version"} <= names
     assert all(name.startswith("taskkit_") for name in names)
-    assert "Other_task" in connector(postgres_url, prefix="Other_").tables(cursor)
-    assert connector(postgres_url, prefix="taskkit_x").tables(cursor) == set()
+    assert "Other_task" in connector(made, prefix="Other_").tables(cursor)
+    assert connector(made, prefix="taskkit_x").tables(cursor) == set()
 
 
-def test_tables_are_told_by_schema(postgres_url, server):
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
+def test_tables_are_told_by_schema(made, server):
+    with plain(made, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA Apart")
     with opened(server) as cursor:
-        assert connector(postgres_url, schema="Apart").tables(cursor) == set()
-        migrate(postgres_url, schema="Apart")
-        assert connector(postgres_url, schema="Apart").tables(cursor) == server.tables(cursor)
+        assert connector(made, schema="Apart").tables(cursor) == set()
+        migrate(made, schema="Apart")
+        assert connector(made, schema="Apart").tables(cursor) == server.tables(cursor)
 
 
-def test_an_error_undoes_all_changes_of_tables(postgres_url):
-    server = connector(postgres_url)
+def test_an_error_undoes_all_changes_of_tables(empty):
+    server = connector(empty)
     with opened(server) as cursor:
         with pytest.raises(KeyError), server.migrating(cursor):
             cursor.execute("CREATE TABLE taskkit_task (id text)")
@@ -248,13 +138,12 @@ def test_an_error_undoes_all_changes_of_tables(postgres_url):
         assert server.tables(cursor) == set()
 
 
-def test_of_two_that_make_the_tables_at_once_one_begins_anew(postgres_url):
-    settings = settings_of(postgres_url)
-    layout = Layout("postgres", settings.prefix, "")
+def test_of_two_that_make_the_tables_at_once_one_begins_anew(empty):
+    layout = layout_of(empty)
     conflicts, together = [], threading.Barrier(2)
 
     def make():
-        server = Postgres(settings)
+        server = connector(empty)
         for first in (True, False):
             try:
                 with opened(server) as cursor, server.migrating(cursor):
@@ -273,22 +162,22 @@ def test_of_two_that_make_the_tables_at_once_one_begins_anew(postgres_url):
         thread.start()
     for thread in threads:
         thread.join(60)
-    server = connector(postgres_url)
+    server = connector(empty)
     with opened(server) as cursor:
         assert layout.applied(cursor, server.tables(cursor)) == {101}
     assert len(conflicts) <= 1
 
 
-def test_whoever_changes_tables_is_alone(postgres_url, server):
-    with opened(server) as cursor, opened(connector(postgres_url, lock_timeout=0.05)) as other:
+def test_whoever_changes_tables_is_alone(made, server):
+    with opened(server) as cursor, opened(connector(made, lock_timeout=0.05)) as other:
         with server.migrating(cursor), pytest.raises(psycopg.errors.LockNotAvailable):
             server.migrating(other).__enter__()
         with server.migrating(other):
             pass
 
 
-def test_changes_of_tables_may_take_longer_than_a_statement(postgres_url):
-    server = connector(postgres_url, statement_timeout=0.05)
+def test_changes_of_tables_may_take_longer_than_a_statement(made):
+    server = connector(made, statement_timeout=0.05)
     with opened(server) as cursor:
         with server.migrating(cursor):
             cursor.execute("SELECT pg_sleep(0.2)")
@@ -296,7 +185,16 @@ def test_changes_of_tables_may_take_longer_than_a_statement(postgres_url):
             cursor.execute("SELECT pg_sleep(30)")
 
 
-def test_dead_versions_are_swept_away_when_there_are_many(server, cursor):
+@pytest.fixture
+def unswept(empty):
+    """A store of its own, and a cursor on it."""
+    server = migrate(empty)
+    with opened(server) as cursor:
+        yield server, cursor
+
+
+def test_dead_versions_are_swept_away_when_there_are_many(unswept):
+    server, cursor = unswept
     assert not server.tidy(cursor)
     cursor.execute("""
         ALTER TABLE taskkit_task SET (autovacuum_enabled = false);
@@ -315,11 +213,11 @@ def test_dead_versions_are_swept_away_when_there_are_many(server, cursor):
     assert shown(cursor, "statement_timeout") == ["30s"]
 
 
-def test_who_may_not_sweep_does_not(postgres_url, server, cursor):
+def test_who_may_not_sweep_does_not(made, server, cursor):
     cursor.execute("CREATE ROLE sweeper_guest LOGIN")
     try:
         cursor.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO sweeper_guest")
-        guest = connector(postgres_url.replace("//taskkit", "//sweeper_guest"))
+        guest = connector(made.replace("//taskkit", "//sweeper_guest"))
         with opened(guest) as other:
             assert not guest.tidy(other)
     finally:

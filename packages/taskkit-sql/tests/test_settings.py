@@ -1,4 +1,4 @@
-"""URL, options, pickling."""
+"""URL, options, pickling, and which servers are too old."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sqlcase import claim, new_task, register
 
 from taskkit import connect
 from taskkit.clock import ManualClock, SystemClock
-from taskkit.errors import InvalidSetting
-from taskkit_sql import open_backend
+from taskkit.errors import InvalidSetting, Unsupported
+from taskkit_sql import mysql_connecting, open_backend
 
 
 def test_a_relative_path_is_of_the_directory_at_opening(tmp_path, monkeypatch):
@@ -120,3 +120,20 @@ def test_a_prefix_is_a_namespace_of_its_own(opened, path):
     assert one.count() == []
     assert [count.count for count in two.count()] == [2]
     assert Path(path).exists()
+
+
+@pytest.mark.parametrize(
+    ("told", "is_old"),
+    [
+        ("5.5.5-10.5.9-MariaDB-1:10.5.9", True), ("10.5.29-MariaDB", True),
+        ("5.5.5-10.6.0-MariaDB", False), ("11.8.3-MariaDB-log", False),
+        ("5.7.44-log", True), ("8.0.11", False), ("9.7.4-2", False),
+        ("8.0.mysql_aurora.3.4", False),
+    ],
+)  # fmt: skip
+def test_servers_without_skip_locked_are_refused(told, is_old):
+    if is_old:
+        with pytest.raises(Unsupported, match=r"10\.6 or MySQL from 8\.0"):
+            mysql_connecting._refuse_old(told, "MariaDB" in told)
+    else:
+        mysql_connecting._refuse_old(told, "MariaDB" in told)

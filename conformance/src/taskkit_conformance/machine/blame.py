@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from taskkit.records import Claims, Heartbeat, Outcome
-from taskkit.task import SUPERSEDED, State
+from taskkit.records import Claims, Heartbeat, Outcome, Query
+from taskkit.task import SUPERSEDED, NewTask, State
 from taskkit_conformance.model import Job, Step, World, covered
 from taskkit_conformance.model.answers import Beat, Each, Given, in_groups
 from taskkit_conformance.model.claiming import lock_room, owner, room
@@ -19,7 +19,6 @@ _OF_METHOD: Final = {
     "reschedule": "ORD-02",
     "delete": "LST-03",
     "count": "QRY-01",
-    "find": "QRY-02",
     "control": "CTL-02",
     "pause": "CTL-01",
     "resume": "CTL-01",
@@ -34,14 +33,22 @@ _OF_METHOD: Final = {
 }
 
 
+_NAMING: Final = ("cancel", "requeue", "reschedule", "delete")
+"""Calls that name tasks, and may name one twice."""
+
+
 def answer_blame(name: str, args: Sequence[Any], world: World, expected: Step, found: Any) -> str:
     """Return the property that a wrong answer breaks."""
+    if name in _NAMING and _repeats(args[0]):
+        return "BLK-04"
+    if name == "find":
+        return _find_blame(args[0])
     if name == "claim" and isinstance(found, Claims):
         return _claim_blame(args, world, expected.answer, found)
     if name == "settle":
         return _settle_blame(args[0], world, expected.answer, found)
     if name == "put":
-        return _put_blame(expected.answer, found)
+        return _put_blame(args[0], expected.answer, found)
     if name == "heartbeat":
         return _heartbeat_blame(expected.answer, found)
     if name == "reclaim":
@@ -52,9 +59,24 @@ def answer_blame(name: str, args: Sequence[Any], world: World, expected: Step, f
     return _OF_METHOD.get(name, "INT-03")
 
 
-def _put_blame(expected: Any, found: Any) -> str:
+def _repeats(ids: Sequence[str]) -> bool:
+    return len(set(ids)) < len(ids)
+
+
+def _find_blame(query: Query) -> str:
+    if query.labels:
+        return "HIS-03"
+    states = set(query.states or ())
+    if query.name is None and states and states <= {State.WAITING, State.QUEUED}:
+        return "INT-01"
+    return "INT-02" if query.name is None and states == {State.RUNNING} else "QRY-02"
+
+
+def _put_blame(tasks: Sequence[NewTask], expected: Any, found: Any) -> str:
     if not isinstance(expected, list) or not isinstance(found, list):
         return "LIM-06"
+    if _repeats([task.id for task in tasks]):
+        return "BLK-04"
     for one, two in zip(expected, found, strict=False):
         if one != two and "known" in (one.status, two.status):
             return "EXC-04"
@@ -113,8 +135,10 @@ def _wrong_choice(world: World, expected: Given, found: Claims) -> str:
         missing = {i for ids in expected.tasks.values() for i in ids} - {
             claim.task.id for claim in found.claims
         }
-        on_time = any(world.jobs[task_id].task.due == world.now for task_id in missing)
-        return "ORD-03" if on_time else "BLK-06"
+        tasks = [world.jobs[task_id].task for task_id in missing]
+        if all(task.lock_key is not None or task.group in world.limits for task in tasks):
+            return "LIM-03"
+        return "ORD-03" if any(task.due == world.now for task in tasks) else "BLK-06"
     if len(found.claims) > wanted:
         limited = any(world.limits.get(group) for group in got)
         return "LIM-04" if limited else "LIM-01"

@@ -132,8 +132,7 @@ def gate(world: World, group: str) -> int:
 def first(world: World, group: str) -> Job | None:
     """Return the task of a group that is next."""
     found = [job for job in world.of_group(group) if claimable(world, job)]
-    place = lambda job: (-job.task.priority, job.task.due, job.task.id)  # noqa: E731
-    return min(found, key=place, default=None)
+    return min(found, key=lambda job: (-job.task.priority, job.task.due, job.task.id), default=None)
 
 
 # ---- in whose turn

@@ -19,7 +19,8 @@ HOW_MYSQL: Final = (
     "install MySQL, or unpack its packages into a folder (Debian: apt-get download "
     "mysql-server-core and what it depends on, dpkg -x) and put a script mysqld on PATH that "
     "calls the folder's loader with --library-path, its mysqld with --no-defaults first, "
-    "--basedir, --lc-messages-dir, --character-sets-dir, --plugin-dir, and the script's arguments"
+    "--basedir, --lc-messages-dir, --character-sets-dir, --plugin-dir, and what the script was "
+    "given behind its own --no-defaults"
 )
 
 USER: Final = "taskkit"

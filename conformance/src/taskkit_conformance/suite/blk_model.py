@@ -17,7 +17,6 @@ from taskkit_conformance.verbs import (
     add,
     beat,
     bring,
-    claimed,
     counts,
     find,
     get,
@@ -89,6 +88,39 @@ def a_bulk_put_ends_like_its_parts(case: Case) -> None:
             found = getattr(stored, name)
             found = dict(found) if name == "labels" else found
             case.equal(found, getattr(task, name), f"{name} of {case.words(task.id)}")
+
+
+@proves("BLK-02")
+def a_bulk_put_is_answered_like_its_parts(case: Case) -> None:
+    """Ids and keys that come again, in any order: each is answered in its place."""
+    holder = case.task(unique_key="k", data=b"holder")
+    put(case, holder)
+    keys = st.lists(st.sampled_from(["k", "l", None]), min_size=2, max_size=3, unique=True)
+    ids = [case.task().id for _ in range(case.draw(st.integers(1, 2)))]
+    pairs = [(task_id, key) for task_id in ids for key in case.draw(keys)]
+    order = case.draw(st.permutations(pairs))
+    batch = [
+        case.task(id=task_id, unique_key=key, data=b"%d" % n)
+        for n, (task_id, key) in enumerate(order)
+    ]
+    stored, keyed, expected = {holder.id: holder}, {"k": holder.id}, []
+    for task in batch:
+        key = task.unique_key
+        if task.id in stored:
+            expected.append((task.id, "known"))
+        elif key in keyed:
+            expected.append((keyed[key], "duplicate"))
+        else:
+            stored[task.id] = task
+            keyed |= {key: task.id} if key else {}
+            expected.append((task.id, "put"))
+    answers = [(answer.id, answer.status) for answer in case.backend.put(batch)]
+    case.equal(answers, expected, "the answers of a bulk put, as of puts one by one")
+    found = {
+        task_id: record and record.task.data for task_id, record in case.backend.get(ids).items()
+    }
+    right = {task_id: stored[task_id].data if task_id in stored else None for task_id in ids}
+    case.equal(found, right, "the data that is stored")
 
 
 _EXPECTED = {
@@ -212,57 +244,6 @@ def more_than_the_largest_batch_is_refused(case: Case) -> None:
     with refused(case, f"{number} tasks, {most} being the most"):
         kit_of(case).put_new([task] * number)
     case.equal(find(case, task.id), None, "the task after the refusal")
-
-
-@proves("BLK-06")
-def a_claim_gives_as_many_as_are_asked_and_there(case: Case) -> None:
-    """Distinct, in order, fewer only if no more can be claimed."""
-    worker(case)
-    due = case.draw(st.integers(1, 8))
-    now = case.clock.now()
-    step = case.capabilities.time_resolution
-    tasks = [case.task(due=now - (9 - n) * step) for n in range(due)]
-    blocked = [case.task(lock_key="k", due=now - 20 * step, lock_limit=1) for _ in range(3)]
-    put(case, *case.draw(st.permutations([*tasks, *blocked, case.task(due=now + SECOND)])))
-    [holder] = claimed(case)
-    case.require(holder in {task.id for task in blocked}, "the oldest is given first", found=holder)
-    left = [task.id for task in tasks]
-    for _ in range(4):
-        most = case.draw(st.integers(0, 5))
-        given = claimed(case, most=most)
-        case.equal(given, left[:most], f"what a claim of {most} gives, {len(left)} being there")
-        left = left[most:]
-
-
-@proves("BLK-06")
-def a_claim_of_several_groups_is_filled(case: Case) -> None:
-    """Groups that run dry on the way do not leave the others' tasks behind."""
-    worker(case)
-    sizes = case.draw(st.lists(st.integers(1, 8), min_size=2, max_size=4))
-    put(case, *[case.task(f"g.{n}") for n, size in enumerate(sizes) for _ in range(size)])
-    left = sum(sizes)
-    while left:
-        most = case.draw(st.integers(1, max(1, left)))
-        given = claimed(case, most=most)
-        case.equal(
-            len(given), most, f"how many of {left} in groups of {sizes} a claim of {most} gives"
-        )
-        left -= most
-    case.equal(claimed(case, most=5), [], "what is given once nothing is left")
-
-
-@proves("BLK-06")
-def every_want_of_a_claim_is_filled(case: Case) -> None:
-    """Several groups in one call: each gives what is asked of it, or all that it has."""
-    worker(case)
-    groups = case.draw(st.lists(st.sampled_from("abcd"), min_size=2, max_size=4, unique=True))
-    sizes = {group: case.draw(st.integers(0, 3)) for group in groups}
-    wants = {group: case.draw(st.integers(0, 4)) for group in groups}
-    put(case, *[case.task(group) for group in groups for _ in range(sizes[group])])
-    given = [claim.task.group for claim in case.backend.claim("w1", wants).claims]
-    got = {group: given.count(group) for group in groups}
-    expected = {group: min(sizes[group], wants[group]) for group in groups}
-    case.equal(got, expected, f"what a claim of {wants} gives, {sizes} being there")
 
 
 @proves("BLK-07")

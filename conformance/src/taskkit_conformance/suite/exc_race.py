@@ -17,6 +17,7 @@ from taskkit_conformance.suite import (
     rty_interleave,
     unq_interleave,
 )
+from taskkit_conformance.verbs import unit
 
 
 def _crowd(stage: Stage, *program: Step) -> list[str]:
@@ -36,7 +37,7 @@ def nothing_before_its_due(stage: Stage) -> None:
     """A crowd claims more than is due."""
     now = stage.case.clock.now()
     due = stage.tasks(stage.some(1, 6))
-    stage.tasks(stage.some(1, 6), due=now + 1)
+    stage.tasks(stage.some(1, 6), due=now + unit(stage.case))
     _crowd(stage, *[claim("", 2)] * 4)
     got = [task_id for one in stage.play() for task_id, _ in one.claims]
     early = set(got) - set(due)

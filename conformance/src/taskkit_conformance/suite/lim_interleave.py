@@ -10,6 +10,7 @@ from taskkit_conformance.bounds import too_many_running
 from taskkit_conformance.check import proves
 from taskkit_conformance.stage import Stage, interleaved
 from taskkit_conformance.steps import Step, claim, on, put, settle
+from taskkit_conformance.verbs import unit
 
 
 def _work(stage: Stage, ids: list[str], most: int, what: str) -> None:
@@ -97,7 +98,7 @@ def expired_are_not_claimed(stage: Stage) -> None:
     """The instant at which tasks expire has come; claims, readers and the sweep meet."""
     now = stage.case.clock.now()
     gone = stage.tasks(stage.some(1, 2), expires=now + SECOND)
-    stage.tasks(stage.some(0, 1), expires=now + SECOND + 1)
+    stage.tasks(stage.some(0, 1), expires=now + SECOND + unit(stage.case))
     stage.move(SECOND)
     stage.workers("w1", "w2")
     stage.actor(claim("w1", stage.some(1, 2)))

@@ -33,15 +33,15 @@ class Handler:
     def get_retry_interval(self, task: Task, exception: Exception) -> None:
         """Retry nothing."""
 
-    def encode_data(self, group: str, task_name: str, data: Any) -> bytes:  # noqa: ARG002
+    def encode_data(self, group: str, task_name: str, data: Any) -> bytes:  # noqa: ARG002 - the protocol's parameter
         """Encode nothing: there is no data."""
         return b""
 
-    def encode_result(self, task: Task, result: int) -> bytes:  # noqa: ARG002
+    def encode_result(self, task: Task, result: int) -> bytes:  # noqa: ARG002 - the protocol's parameter
         """Encode a pid."""
         return b"%d" % result
 
-    def decode_result(self, task: Task, encoded: bytes) -> int:  # noqa: ARG002
+    def decode_result(self, task: Task, encoded: bytes) -> int:  # noqa: ARG002 - the protocol's parameter
         """Decode a pid."""
         return int(encoded)
 

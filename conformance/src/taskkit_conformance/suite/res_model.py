@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from taskkit.clock import SECOND
-from taskkit.records import Outcome, Settlement
+from taskkit.records import Claim, Outcome, Record, Settlement
 from taskkit.task import FINISHED, Failure, State
 from taskkit_conformance import values
 from taskkit_conformance.case import Case
@@ -104,21 +104,38 @@ def the_first_outcome_stands(case: Case) -> None:
     claim = claim_one(case)
     first = case.draw(_FINAL)
     second = case.draw(st.sampled_from([each for each in Outcome if each is not first]))
-    one = Settlement(task_id, claim.token, first, b"first", BOOM)
-    two = Settlement(task_id, claim.token, second, b"second", Failure("E", "second"))
-    if case.draw(st.booleans()):
-        case.equal(case.backend.settle("w1", [one]), [True], f"whether {first} stands")
-        before = get(case, task_id)
-        later(case, SECOND)
-        case.equal(case.backend.settle("w1", [two]), [False], f"whether {second} stands after it")
-    else:
-        stands = case.backend.settle("w1", [one, two])
-        case.equal(stands, [True, False], f"which of {first} and {second} stands, in one call")
-        before = get(case, task_id)
-    expected = {Outcome.SUCCEED: State.SUCCEEDED, Outcome.FAIL: State.FAILED}
-    case.equal(before.state, expected.get(first, State.CANCELLED), f"the state after {first}")
+    one, two = _two_outcomes(claim, first, second)
+    case.equal(case.backend.settle("w1", [one]), [True], f"whether {first} stands")
+    before = get(case, task_id)
+    later(case, SECOND)
+    case.equal(case.backend.settle("w1", [two]), [False], f"whether {second} stands after it")
+    _ended_as(case, before, first)
     case.equal(get(case, task_id), before, f"the record after {second}")
-    case.equal(before.result, b"first" if first is Outcome.SUCCEED else None, "the result")
+
+
+@proves("RES-04")
+def the_first_outcome_of_a_call_stands(case: Case) -> None:
+    """Each other one beside it: a batch must not be sorted by outcome."""
+    worker(case)
+    first = case.draw(_FINAL)
+    for second in case.draw(st.permutations([each for each in Outcome if each is not first])):
+        task_id = add(case)
+        stands = case.backend.settle("w1", _two_outcomes(claim_one(case), first, second))
+        case.equal(stands, [True, False], f"which of {first} and {second} stands, in one call")
+        _ended_as(case, get(case, task_id), first)
+
+
+def _two_outcomes(claim: Claim, first: Outcome, second: Outcome) -> list[Settlement]:
+    return [
+        Settlement(claim.task.id, claim.token, first, b"first", BOOM),
+        Settlement(claim.task.id, claim.token, second, b"second", Failure("E", "second")),
+    ]
+
+
+def _ended_as(case: Case, record: Record, outcome: Outcome) -> None:
+    states = {Outcome.SUCCEED: State.SUCCEEDED, Outcome.FAIL: State.FAILED}
+    case.equal(record.state, states.get(outcome, State.CANCELLED), f"the state after {outcome}")
+    case.equal(record.result, b"first" if outcome is Outcome.SUCCEED else None, "the result")
 
 
 @proves("RES-04")

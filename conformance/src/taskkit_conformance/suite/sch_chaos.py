@@ -34,7 +34,9 @@ def state_and_tasks_together(case: Case) -> None:
             case.exercised += cut_short.ending == "unknown"
         loaded = cast.client.load_schedule("s")
         state = b"" if loaded.state is None else loaded.state
-        cast.require(state == str(loaded.version).encode(), "expected the state of its version")
+        # On a slow machine both may be killed in their first step, with nothing stored.
+        expected = str(loaded.version).encode() if loaded.version else b""
+        cast.require(state == expected, "expected the state of its version")
         ticks = range(1, loaded.version + 3)
         ids = {(tick, part): tick_task("s", tick, part).id for tick in ticks for part in range(2)}
         known = cast.client.get(list(ids.values()))

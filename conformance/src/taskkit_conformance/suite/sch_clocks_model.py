@@ -24,12 +24,12 @@ _Change = tuple[str, datetime, datetime]
 
 # A zone, the local day, and the instant at which its clock changes.
 _GAPS: list[_Change] = [
-    ("Europe/Berlin", datetime(2027, 3, 28), datetime(2027, 3, 28, 1)),  # noqa: DTZ001
-    ("America/New_York", datetime(2027, 3, 14), datetime(2027, 3, 14, 7)),  # noqa: DTZ001
+    ("Europe/Berlin", datetime(2027, 3, 28), datetime(2027, 3, 28, 1)),  # noqa: DTZ001 - of the wall
+    ("America/New_York", datetime(2027, 3, 14), datetime(2027, 3, 14, 7)),  # noqa: DTZ001 - of the wall
 ]
 _OVERLAPS: list[_Change] = [
-    ("Europe/Berlin", datetime(2026, 10, 25), datetime(2026, 10, 25, 1)),  # noqa: DTZ001
-    ("America/New_York", datetime(2026, 11, 1), datetime(2026, 11, 1, 6)),  # noqa: DTZ001
+    ("Europe/Berlin", datetime(2026, 10, 25), datetime(2026, 10, 25, 1)),  # noqa: DTZ001 - of the wall
+    ("America/New_York", datetime(2026, 11, 1), datetime(2026, 11, 1, 6)),  # noqa: DTZ001 - of the wall
 ]
 _CHANGES = st.sampled_from([*_GAPS, *_OVERLAPS])
 

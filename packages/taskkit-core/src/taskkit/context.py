@@ -35,6 +35,7 @@ class TaskContext:
     __slots__ = (
         "_report",
         "abandoned",
+        "began",
         "claim",
         "deadline",
         "interrupted",
@@ -61,6 +62,8 @@ class TaskContext:
         self.interrupted: Interruption | None = None
         self.abandoned = False
         self.open = False
+        # On the monotonic clock; 0 until the attempt has begun.
+        self.began = 0.0
         # When the worker looks at this attempt again, on the monotonic clock; overdue when it has
         # done so once.
         self.deadline: float | None = None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from taskkit.clock import SystemClock
-from taskkit.limits import check_task
+from taskkit.limits import check_tasks
 from taskkit.records import Claim, Outcome
 from taskkit.result import Result
 from taskkit.specs import with_bytes
@@ -26,7 +26,7 @@ def run_eagerly(kit: Kit, task: NewTask) -> Result[Any]:
     from taskkit.worker.execution import Execution
 
     task = with_bytes(task)
-    check_task(task, kit.max_data_bytes)
+    check_tasks([task], kit.max_data_bytes)
     now = SystemClock().now()
     claim = Claim(_as_claimed(task, now), token=1, attempt=1, losses=0, began=now)
     execution = Execution(kit.handler, kit.hooks, kit.max_data_bytes, "fail")

@@ -11,7 +11,7 @@ from taskkit.eager import run_eagerly
 from taskkit.errors import InvalidSetting
 from taskkit.handler import TaskHandler
 from taskkit.hooks import Hooks
-from taskkit.limits import DEFAULT_MAX_DATA_BYTES, check_batch, check_task
+from taskkit.limits import DEFAULT_MAX_DATA_BYTES, check_batch, check_tasks
 from taskkit.result import Result
 from taskkit.settings import DEFAULT_HEARTBEAT, DEFAULT_LEASE
 from taskkit.specs import TaskSpec, initiation, with_bytes
@@ -196,8 +196,7 @@ class Kit:
         if len(tasks) > 1:
             check_batch(len(tasks), self.backend.capabilities().max_batch)
         tasks = [with_bytes(task) for task in tasks]
-        for task in tasks:
-            check_task(task, self.max_data_bytes)
+        check_tasks(tasks, self.max_data_bytes)
         answers = self.backend.put(tasks, within)
         if hooks.on_enqueued:
             for task, answer in zip(tasks, answers, strict=True):

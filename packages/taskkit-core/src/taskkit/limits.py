@@ -7,13 +7,14 @@ never cut.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from operator import is_
 from typing import Final
 
 from taskkit.clock import SECOND
 from taskkit.errors import InvalidInput, InvalidTask
 from taskkit.records import ALL_GROUPS
-from taskkit.task import After, NewTask
+from taskkit.task import After, NewTask, in_common
 
 MAX_GROUP_LENGTH: Final = 100
 MAX_NAME_LENGTH: Final = 200
@@ -133,14 +134,36 @@ def check_batch(number: int, most: int) -> None:
         )
 
 
-def check_task(task: NewTask, max_data_bytes: int = DEFAULT_MAX_DATA_BYTES) -> None:
-    """Refuse a task of which any field is outside its limits."""
+_known: tuple[object, ...] = ()
+"""What the last task that was checked had in common with others (see ``task.in_common``)."""
+
+
+def _are_same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    # By identity, not by equality: True equals 1, and is no priority.
+    return bool(other) and all(map(is_, one, other))
+
+
+def check_tasks(tasks: Iterable[NewTask], max_data_bytes: int = DEFAULT_MAX_DATA_BYTES) -> None:
+    """Refuse tasks of which any field is outside its limits."""
+    # What was good in an earlier call is so still, if it is the very same; but not its labels:
+    # somebody may have written to them.
+    global _known  # noqa: PLW0603 - one for all; who comes in between only lets us check again
+    good: tuple[object, ...] = ()
+    for task in tasks:
+        options = in_common(task)
+        if not _are_same(options, good) and (task.labels or not _are_same(options, _known)):
+            _check_in_common(task)
+        good = options
+        _check_text("id", task.id, MAX_ID_LENGTH)
+        if task.id[:-33] != task.group or task.id[-33] != "_":
+            raise _refuse("id", f"{task.group}_ and 32 characters", task.id)
+        check_data("data", task.data, max_data_bytes)
+    _known = good
+
+
+def _check_in_common(task: NewTask) -> None:
     check_group(task.group)
     check_name(task.name)
-    _check_text("id", task.id, MAX_ID_LENGTH)
-    if task.id[:-33] != task.group or task.id[-33] != "_":
-        raise _refuse("id", f"{task.group}_ and 32 characters", task.id)
-    check_data("data", task.data, max_data_bytes)
     check_instant("due", task.due)
     check_int("priority", task.priority, MIN_PRIORITY, MAX_PRIORITY)
     check_duration("ttl", task.ttl)

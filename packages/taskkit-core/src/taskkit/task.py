@@ -7,9 +7,10 @@ microseconds (see ``taskkit.clock``); durations that a person chose are seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
@@ -106,7 +107,7 @@ Instant: TypeAlias = int | After
 NOW: Final = After(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class NewTask:
     """A task as it is put: what ``Task`` is, before the store has given it its instants."""
 
@@ -141,6 +142,13 @@ class NewTask:
     def of(cls, task: Task) -> NewTask:
         """Return the request to put a task that is already whole, its due included."""
         return cls(**{name: getattr(task, name) for name in cls.__slots__})
+
+
+in_common: Final = attrgetter(
+    *(field.name for field in fields(NewTask) if field.name not in ("id", "data"))
+)
+"""All fields of a new task but id and data: tasks of one call mostly hold the very same objects,
+so that what was found out about one need not be found out again."""
 
 
 @dataclass(frozen=True, slots=True)

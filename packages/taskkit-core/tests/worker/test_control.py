@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from taskkit.clock import SECOND, ManualClock
@@ -144,6 +146,26 @@ def test_a_claim_that_the_store_took_back_is_dropped(bench):
     gate.entered(2)
     gate.open()
     assert bench.finished(again).state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("slots", [4, "async:4"])
+def test_the_next_of_long_tasks_is_claimed_just_before_a_slot_is_free(bench, slots):
+    handler = bench.handler(wait=lambda task: time.sleep(0.1))
+    runtime = bench.worker(handler, {"g": slots}, poll=30.0)
+    claimed = bench.backend.claim
+    ahead = []
+
+    def claim(worker_id, wants, excluding=()):
+        [slots] = runtime._parts.slots
+        ahead.append(wants["g"] + slots.outstanding() - slots.count)
+        time.sleep(0.02)  # the store that this is for
+        return claimed(worker_id, wants, excluding)
+
+    bench.backend.claim = claim
+    for task_id in [bench.put("wait") for _ in range(40)]:
+        bench.finished(task_id)
+    assert max(ahead) >= 1
+    assert max(ahead) <= 4
 
 
 def test_retries_and_releases_wake_the_worker_itself(bench):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from taskkit.records import Claim
 from taskkit.task import Task
 from taskkit.worker.ledger import Ledger, Verdict
-from taskkit.worker.pace import MAX_AHEAD, Pace
+from taskkit.worker.pace import HORIZON, MAX_AHEAD, Lead, Pace
 
 
 def claim(task_id: str, token: int = 1) -> Claim:
@@ -37,6 +37,27 @@ def test_a_stall_stops_claiming_ahead():
     pace.ahead(1000, 1.0)
     pace.stalled()
     assert pace.ahead(1000, 1.0) == 0
+
+
+def test_slots_ripen_shortly_before_the_mean_and_overripe_ones_are_not_waited_for():
+    pace = Pace(4)
+    assert pace.ripe([10.0], 10.0, lead=0.02) == (0, float("inf"))  # nothing was measured yet
+    assert pace.ahead(100, 100 * 0.2) == 0
+    assert pace.ripe([10.0, 10.1], 10.0, lead=0.02) == (0, 10.0 + 0.2 - 0.02 + 0.005)
+    assert pace.ripe([10.0, 10.001, 10.1], 10.182, lead=0.02) == (2, 10.1 + 0.2 - 0.02 + 0.005)
+    assert pace.ripe([10.0], 10.219, lead=0.02)[0] == 1
+    assert pace.ripe([10.0], 10.221, lead=0.02) == (0, float("inf"))
+
+
+def test_the_lead_is_as_long_as_answers_take_up_to_the_horizon():
+    lead = Lead()
+    assert 0 < lead.seconds < 0.01
+    for _ in range(50):
+        lead.answered(0.01)
+    assert 0.015 < lead.seconds < 0.025
+    for _ in range(50):
+        lead.answered(1.0)
+    assert lead.seconds == HORIZON
 
 
 def test_a_heartbeat_names_what_is_held():

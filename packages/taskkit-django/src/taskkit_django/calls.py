@@ -128,7 +128,7 @@ class Calls:
         """Ask the function's retry rule."""
         return self.known(task.name).retry_interval(task, exception)
 
-    def encode_data(self, group: str, task_name: str, data: Any) -> bytes:  # noqa: ARG002
+    def encode_data(self, group: str, task_name: str, data: Any) -> bytes:  # noqa: ARG002 - the protocol's parameter
         """Encode arguments: a dict of keyword ones, a tuple or list of positional ones, or None."""
         args, kwargs = split(() if data is None else data)
         return self._encode(self.known(task_name), args, kwargs)
@@ -137,7 +137,7 @@ class Calls:
         """Encode what the function returned."""
         return self.known(task.name).results.encode(result)
 
-    def decode_result(self, task: Task, encoded: bytes) -> Any:  # noqa: ARG002
+    def decode_result(self, task: Task, encoded: bytes) -> Any:  # noqa: ARG002 - the protocol's parameter
         """Decode a result; as plain JSON where the function is gone."""
         return self._loads(json.loads(encoded))
 

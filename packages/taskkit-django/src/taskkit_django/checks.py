@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
+import django
 from django.core import checks
 from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils.module_loading import import_string
 
 from taskkit.errors import InvalidSetting, TaskkitError
+from taskkit.schedule.entry import to_entries
+from taskkit_django.backend.tables import LABEL
 from taskkit_django.settings import KEYS, NAME, Settings, read_settings
 
 
@@ -16,6 +22,9 @@ def register() -> None:
     """Have ``manage.py check`` run these."""
     checks.register(check_settings, "taskkit")
     checks.register(check_database, checks.Tags.database)
+    if django.VERSION >= (6, 0):
+        # Whose check of TASKS is registered by whoever imports it; a project may do so too late.
+        import_module("django.tasks")
 
 
 def check_settings(**_options: Any) -> Sequence[checks.CheckMessage]:
@@ -30,8 +39,10 @@ def check_settings(**_options: Any) -> Sequence[checks.CheckMessage]:
 
         alias = _alias(kit().backend)
     except (TaskkitError, ImportError) as error:
-        return [checks.Error(f"{NAME}: {error}", id="taskkit.E002")]
-    return [] if alias is None else list(_about(alias, settings))
+        hint = f"Workers and everybody who puts tasks need it: correct {NAME}, or what it names."
+        return [checks.Error(f"{NAME}: {error}", hint=hint, id="taskkit.E002")]
+    found = list(_about_names(settings))
+    return found if alias is None else [*found, *_about(alias, settings)]
 
 
 def check_database(
@@ -43,13 +54,18 @@ def check_database(
 
     try:
         backend = kit().backend
+    except (TaskkitError, ImportError):
+        return []  # told by the other
+    try:
         house = house_of(backend)
         if house is None or house.alias not in (databases or ()):
             return []
         found, current = house.schema_versions()
     except TaskkitError as error:
-        return [checks.Error(str(error), id="taskkit.E003")]
-    if found >= current:
+        hint = "Without this database tasks can neither be put nor run."
+        return [checks.Error(str(error), hint=hint, id="taskkit.E003")]
+    if found >= current or not (found or _is_migrated(house.alias)):
+        # None at all, in a project that has not been migrated, or is in this moment: Django tells.
         return []
     return [
         checks.Warning(
@@ -65,6 +81,39 @@ def _alias(backend: object) -> str | None:
 
     house = house_of(backend)
     return None if house is None else house.alias
+
+
+def _is_migrated(alias: str) -> bool:
+    """Return whether Django believes that the tables have been made."""
+    return any(
+        app == LABEL for app, _ in MigrationRecorder(connections[alias]).applied_migrations()
+    )
+
+
+def _about_names(settings: Settings) -> Iterator[checks.CheckMessage]:
+    """Tell of what is only used later, by the admin or by workers."""
+    if settings.redact is not None:
+        try:
+            redact = import_string(settings.redact)
+        except ImportError as error:
+            redact = error
+        if not callable(redact):
+            yield checks.Error(
+                f"{NAME}['REDACT']: expected the path of a function, found {settings.redact!r}"
+                + (f": {redact}" if isinstance(redact, ImportError) else ""),
+                hint="It takes a task's name and its arguments by name, and returns the arguments "
+                "that the admin may show.",
+                id="taskkit.E004",
+            )
+    try:
+        to_entries(settings.schedules, lambda _group, _name, _data: b"")
+    except TaskkitError as error:
+        yield checks.Error(
+            f"{NAME}['SCHEDULES']: {error}",
+            hint="For each scheduler a list of entries: {'key': …, 'schedule': …, 'group': …, "
+            "'name': …, 'data': …}.",
+            id="taskkit.E005",
+        )
 
 
 def _about(alias: str, settings: Settings) -> Iterator[checks.CheckMessage]:

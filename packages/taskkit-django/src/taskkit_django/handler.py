@@ -89,7 +89,7 @@ def known_names() -> list[str]:
     """Return the names of all tasks that are known in this process by now."""
     names = set(tasks.functions)
     for prefix in FAMILIES:
-        names.update(function.name for function in _family(prefix).functions())  # type: ignore[attr-defined]
+        names.update(function.name for function in _family(prefix).functions())  # type: ignore[attr-defined]  # a registry
     return sorted(names)
 
 

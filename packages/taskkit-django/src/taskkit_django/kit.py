@@ -62,6 +62,7 @@ def make_kit(handler: TaskHandler, *, using: str | None = None, **options: Any) 
         InvalidSetting: the settings are not understood.
     """
     from taskkit_django.backend.opening import open_backend
+    from taskkit_django.logs import FailureLog
     from taskkit_django.tasks.telling import Failures
     from taskkit_django.tending import Tending
 
@@ -72,7 +73,7 @@ def make_kit(handler: TaskHandler, *, using: str | None = None, **options: Any) 
         notify=settings.notify,
     )
     said = {**_options(settings), **options}
-    plugins = (Tending(backend), Failures(), *said.pop("plugins"))
+    plugins = (Tending(backend), Failures(), FailureLog(), *said.pop("plugins"))
     return Kit(backend, handler, plugins=plugins, **said)
 
 
@@ -87,8 +88,14 @@ def _options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _plugin(path: str) -> object:
-    found = import_string(path)
+def _plugin(path: object) -> object:
+    try:
+        found = import_string(path)  # type: ignore[arg-type]  # what the settings say may be no text
+    except (ImportError, AttributeError, TypeError) as error:
+        raise InvalidSetting(
+            f"{NAME}['PLUGINS']: expected the path of an object with hooks, or of a class of such, "
+            f"found {path!r}: {error}"
+        ) from error
     return found() if isinstance(found, type) else found
 
 

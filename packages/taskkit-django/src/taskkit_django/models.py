@@ -162,4 +162,4 @@ class Limit(models.Model):
 
 
 # They are models of this app too; a module of their own, because they need those above.
-from taskkit_django import sections as sections  # noqa: E402, PLC0414
+from taskkit_django import sections as sections  # noqa: E402, PLC0414 - they need the models

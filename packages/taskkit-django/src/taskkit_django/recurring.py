@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from taskkit.errors import InvalidSchedule
-from taskkit.schedule import Schedule, ScheduleEntryDict
+from taskkit.schedule import Schedule, ScheduleEntry, ScheduleEntryDict
 from taskkit.schedule.missed import Missed
+
+if TYPE_CHECKING:
+    from taskkit import Kit
 
 SCHEDULER: Final = "code"
 """The scheduler of the entries that are declared so."""
 
 _DECLARED: Final[dict[str, ScheduleEntryDict]] = {}
+
+_SAID: Final = ("priority", "timeout", "labels")
+"""What an entry may say of its tasks in place of what their function declares."""
 
 F = TypeVar("F")
 
@@ -73,6 +79,23 @@ def recurring(
 def declared() -> dict[str, list[ScheduleEntryDict]]:
     """Return the entries of the modules that were imported, by scheduler."""
     return {SCHEDULER: list(_DECLARED.values())} if _DECLARED else {}
+
+
+def run_now(kit: Kit, scheduler: str, key: str) -> str:
+    """Put a task of an entry at once, beside its ticks; return the task's id.
+
+    Of one in the settings or in code by what this process knows: the store does not have its data.
+
+    Raises:
+        InvalidSchedule: nobody knows it, or only code does that was not imported here.
+    """
+    entries = {**(kit.schedule_entries or {}), **declared()}.get(scheduler, ())
+    for entry in entries:
+        if not isinstance(entry, ScheduleEntry) and entry["key"] == key:
+            given = cast("Mapping[str, Any]", entry)
+            said = {name: given[name] for name in _SAID if given.get(name)}
+            return kit.initiate_task(entry["group"], entry["name"], entry["data"], **said).id
+    return kit.schedules.run_now(key, scheduler)
 
 
 def _name_and_group(task: Any) -> tuple[str, str]:

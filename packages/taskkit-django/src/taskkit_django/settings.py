@@ -84,13 +84,7 @@ def _check(settings: Settings) -> None:
             f"{NAME}['DATABASE']: expected an alias of DATABASES "
             f"({', '.join(project.DATABASES)}) or None, found {settings.database!r}"
         )
-    if not isinstance(settings.notify, bool):
-        raise InvalidSetting(f"{NAME}['NOTIFY']: expected True or False, found {settings.notify!r}")
-    for key in ("groups", "schedules"):
-        if not isinstance(getattr(settings, key), Mapping):
-            raise InvalidSetting(
-                f"{NAME}[{key.upper()!r}]: expected a dict, found {getattr(settings, key)!r}"
-            )
+    _check_kinds(settings)
     for slots in settings.groups.values():
         Slots.of(slots)
     try:
@@ -100,6 +94,26 @@ def _check(settings: Settings) -> None:
             check_duration(key, getattr(settings, key), zero=False)
     except InvalidInput as error:
         raise InvalidSetting(f"{NAME}: {error}") from error
+
+
+def _check_kinds(settings: Settings) -> None:
+    if not isinstance(settings.notify, bool):
+        raise InvalidSetting(f"{NAME}['NOTIFY']: expected True or False, found {settings.notify!r}")
+    for key in ("groups", "schedules"):
+        if not isinstance(getattr(settings, key), Mapping):
+            raise InvalidSetting(
+                f"{NAME}[{key.upper()!r}]: expected a dict, found {getattr(settings, key)!r}"
+            )
+    for key in ("kit", "autodiscover", "redact"):
+        value = getattr(settings, key)
+        if value is not None and not isinstance(value, str):
+            raise InvalidSetting(
+                f"{NAME}[{key.upper()!r}]: expected an import path or None, found {value!r}"
+            )
+    if not isinstance(settings.plugins, list | tuple):
+        raise InvalidSetting(
+            f"{NAME}['PLUGINS']: expected a list of import paths, found {settings.plugins!r}"
+        )
 
 
 def check_prefix(prefix: object) -> None:

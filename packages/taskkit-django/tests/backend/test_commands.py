@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 SETTINGS = """
 INSTALLED_APPS = ["django.contrib.contenttypes", "{app}", "shop"]
@@ -68,7 +70,12 @@ def put(manage, text):
 
 def test_a_worker_runs_what_is_due_and_ends(manage):
     put(manage, "[send.delay(str(n)) for n in range(100)]; fails.delay()")
-    manage("taskkit_worker", "-g", "mail=4", "-g", "default", "--threads", "2", "-p", "2", "--once")
+    ran = manage(
+        *("taskkit_worker", "-g", "mail=4", "-g", "default", "--threads", "2", "-p", "2", "--once")
+    )
+    assert "ERROR" in ran.stderr
+    assert "shop.tasks.fails failed: LookupError (default_" in ran.stderr
+    assert "gone" not in ran.stderr  # what it says may be nobody's business
     counts = json.loads(manage("taskkit_stats", "--json").stdout)["counts"]
     assert {(c["group"], c["state"], c["count"]) for c in counts} == {
         ("mail", "succeeded", 100),
@@ -112,7 +119,25 @@ def test_schedules_are_listed_and_steered(manage):
 def test_what_is_wrong_is_told_without_a_traceback(manage):
     refused = manage("taskkit_worker", "-g", "mail=none", check=False)
     assert refused.stderr.startswith("CommandError: slots of a group: expected 1 to")
+    for wrong in (("--threads", "0"), ("-g", "mail", "--threads", "0"), ("-p", "0")):
+        refused = manage("taskkit_worker", *wrong, "--once", check=False)
+        assert refused.stderr.startswith("CommandError: "), wrong
+        assert "expected" in refused.stderr
+    refused = manage("taskkit_schedules", "--next", "-1", check=False)
+    assert "expected a number from 0 to 100, found '-1'" in refused.stderr
+    ancient = manage("taskkit_prune", "--older-than", "999999d", "--dry-run")
+    assert ancient.stdout == "0 tasks would be removed\n"
     assert "expected the key" in manage("taskkit_schedules", "pause", check=False).stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["taskkit_stats"], ["taskkit_prune"], ["taskkit_prune", "--dry-run"], ["taskkit_schedules"]],
+)
+def test_missing_tables_are_told_in_a_line(project, place, command):
+    alias = project(place, migrate=False)
+    with pytest.raises(CommandError, match=f"run: manage.py migrate taskkit --database {alias}"):
+        call_command(*command, skip_checks=True)
 
 
 README = """

@@ -153,6 +153,37 @@ def test_a_connection_that_dies_in_a_transaction_breaks_it(kill, alias, kit):
     assert kit.stats().count() == 0
 
 
+PREPARED = (
+    "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'INSERT INTO taskkit_%'"
+)
+
+
+def prepared(alias):
+    with connections[alias].cursor() as cursor:
+        cursor.execute(PREPARED)
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)
+def test_what_puts_is_prepared_and_django_is_left_as_it_is(alias, kit):
+    for _ in range(10):
+        works.note.delay("x")
+    assert prepared(alias) == 1
+    assert connections[alias].connection.prepare_threshold is None
+    with connections[alias].cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")  # as poolers do between two clients
+    works.note.delay("x")
+    assert kit.stats().count() == 11
+
+
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)
+def test_behind_a_pooler_nothing_is_prepared(project, place):
+    alias = project(place, DISABLE_SERVER_SIDE_CURSORS=True)
+    for _ in range(10):
+        works.note.delay("x")
+    assert prepared(alias) == 0
+
+
 @pytest.mark.parametrize("place", ["postgres"], indirect=True)
 def test_with_a_pool_of_the_driver(count, project, place):
     alias = project(place, OPTIONS={"pool": {"min_size": 1, "max_size": 2, "timeout": 5}})

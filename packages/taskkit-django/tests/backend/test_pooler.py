@@ -1,68 +1,26 @@
 """Behind PgBouncer, which gives each transaction to whichever session is free."""
 
-import shutil
-import socket
-import subprocess
-import time
+from urllib.parse import urlsplit
 
 import pytest
 import works
 from django.db import connections, transaction
 
-BOUNCER = shutil.which("pgbouncer")
-
-INI = """
-[databases]
-* = host={HOST} port={PORT}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {listen}
-unix_socket_dir =
-auth_type = any
-auth_file = {users}
-pool_mode = transaction
-default_pool_size = 3
-ignore_startup_parameters = extra_float_digits
-"""
+from taskkit_conformance.servers import pgbouncer
 
 pytestmark = [
-    pytest.mark.skipif(BOUNCER is None, reason="pgbouncer is not installed (Debian: pgbouncer)"),
+    pytest.mark.skipif(pgbouncer.find() is None, reason=pgbouncer.HOW),
     pytest.mark.parametrize("place", ["postgres"], indirect=True),
 ]
 
 
 @pytest.fixture
-def pooled(place, tmp_path):
+def pooled(place):
     """Return the settings of a database behind a pooler of this test's own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    users = tmp_path / "users.txt"
-    users.write_text(f'"{place["USER"]}" ""\n')
-    ini = tmp_path / "pgbouncer.ini"
-    told = {**place, "listen": port, "users": users}
-    ini.write_text(INI.format(**told).replace("* =", f"* = user={place['USER']}"))
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents[:3]:
-        folder.chmod(folder.stat().st_mode | 0o011)
-    # Not as root, which it refuses.
-    log = (tmp_path / "pgbouncer.log").open("w+")
-    process = subprocess.Popen([BOUNCER, "-u", "nobody", str(ini)], stderr=log)
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert process.poll() is None, (tmp_path / "pgbouncer.log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+    url = f"postgresql://{place['USER']}@{place['HOST']}:{place['PORT']}/{place['NAME']}"
+    with pgbouncer.pooled(pgbouncer.find(), url) as pooled_url:
+        port = urlsplit(pooled_url).port
         yield {**place, "PORT": str(port), "DISABLE_SERVER_SIDE_CURSORS": True}
-    finally:
-        process.terminate()
-        process.wait(10)
-        log.close()
 
 
 def test_tasks_run(pooled, project, settings):
@@ -82,3 +40,19 @@ def test_tasks_run(pooled, project, settings):
         raise LookupError
     assert kit.backend.get([result.id])[result.id] is None
     connections[alias].close()
+
+
+def test_a_site_behind_it_puts_tasks_and_workers_without_it_are_told(pooled, place, project):
+    direct = project(place)
+    site = project(pooled, migrate=False)
+    from taskkit_django.backend.opening import open_backend
+    from taskkit_django.kit import kit as project_kit
+
+    kit = project_kit()
+    assert kit.backend.capabilities().wakeup == "push"
+    for _ in range(20):  # more than it takes to prepare a statement
+        works.note.delay("x")
+    with transaction.atomic(using=site):
+        works.note.delay("in a transaction")
+    assert open_backend(direct).count()[0].count == 21
+    connections[site].close()

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -35,6 +36,7 @@ from selenium.common.exceptions import (  # noqa: E402
     StaleElementReferenceException,
 )
 from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.support.expected_conditions import staleness_of  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
 
@@ -67,6 +69,9 @@ def shop(tmp_path_factory):
             yield address
         finally:
             running.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(3)
+            running.terminate()  # the second: what still runs is given back
             running.wait(60)
 
 
@@ -109,9 +114,17 @@ def page(browser, shop):
     def go(*links):
         browser.get(f"{shop}/admin/")
         for link in links:
+            before = browser.find_element(By.TAG_NAME, "html")
             browser.find_element(By.LINK_TEXT, link).click()
+            # What is clicked on next must not move any more.
+            WebDriverWait(browser, 60).until(staleness_of(before))
+            WebDriverWait(browser, 60).until(is_complete)
 
     return go
+
+
+def is_complete(driver):
+    return driver.execute_script("return document.readyState") == "complete"
 
 
 @pytest.fixture
@@ -188,6 +201,7 @@ def test_chosen_tasks_run_again_later(page, browser):
     chosen = browser.find_elements(By.CSS_SELECTOR, ".action-select")[:2]
     for box in chosen:
         box.click()
+    assert [box.is_selected() for box in chosen] == [True, True]
     Select(browser.find_element(By.NAME, "action")).select_by_visible_text("Run again in …")
     browser.find_element(By.NAME, "delay").send_keys("2h")
     browser.find_element(By.CSS_SELECTOR, ".actions button[type=submit]").click()
@@ -238,7 +252,9 @@ def test_the_other_pages(page, browser, picture):
     page()
     picture("index")
     page("Workers")
-    shows(browser, "#result_list", "mail × 4")
+    browser.find_element(By.ID, "changelist")
+    # The site answers before its worker has started.
+    wait_until(browser, lambda: "mail × 4" in text(browser, "#content"))
     picture("workers")
     page("Summary by task")
     shows(browser, "#content-main", "shop.tasks.confirm")

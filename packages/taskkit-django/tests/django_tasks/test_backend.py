@@ -88,6 +88,21 @@ def test_another_entry_of_the_settings(kit):
         asked.mail.using(backend="other", queue_name="elsewhere")
 
 
+def test_what_was_put_before_the_settings_changed_runs_and_is_found(work, settings):
+    queued = asked.echo.using(queue_name="mail").enqueue(7)
+    other = asked.mail.using(backend="other").enqueue("a")
+    settings.TASKS = {"default": {**settings.TASKS["default"], "QUEUES": ["default"]}}
+    work()
+    for result, queue in ((queued, "mail"), (other, "mail")):
+        found = taskkit_backend().get_result(result.id)
+        assert (found.status, found.task.queue_name) == (SUCCESSFUL, queue), found.errors
+        assert found.backend == "default"
+
+
+def taskkit_backend():
+    return task_backends["default"]
+
+
 def test_what_is_no_json_is_refused_where_it_is_put(kit):
     for wrong in (object(), {1, 2}, timezone.now()):
         with pytest.raises(TypeError):

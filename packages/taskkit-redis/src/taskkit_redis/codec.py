@@ -1,31 +1,30 @@
-"""Tasks as the scripts take them, and records as they are read.
+"""Tasks and settlements as the scripts take them.
 
-A record is MessagePack: ``[head, rest]``, or ``[head, rest, result]``. Scripts read and write the
-head; the rest is the client's. Instants in the head are text of eighteen digits (see
-``lua/base.lua``).
+Instants are text of eighteen digits (see ``lua/base.lua``); what only clients understand is
+MessagePack (see ``stored``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from taskkit.clock import micros
-from taskkit.errors import Corrupt
 from taskkit.limits import MAX_PRIORITY
-from taskkit.records import Attempt, Outcome, Record, Settlement
+from taskkit.records import Outcome, Settlement
 from taskkit.task import (
     DEFAULT_MAX_HISTORY,
     DEFAULT_MAX_LOST,
+    NOW,
     After,
     Failure,
     Instant,
     NewTask,
     State,
-    Task,
 )
 
 Options: TypeAlias = tuple[str | bool, str, str | bool, int, str, int, int]
@@ -36,7 +35,7 @@ DEFAULT_OPTIONS: Final[Options] = (
     *(DEFAULT_MAX_LOST, DEFAULT_MAX_HISTORY),
 )
 
-_LETTERS: Final = {
+LETTERS: Final = {
     "q": State.QUEUED,
     "s": State.SUCCEEDED,
     "f": State.FAILED,
@@ -44,59 +43,20 @@ _LETTERS: Final = {
     "c": State.CANCELLED,
 }
 LETTER_OF: Final = {
-    **{state: letter for letter, state in _LETTERS.items()},
+    **{state: letter for letter, state in LETTERS.items()},
     State.WAITING: "q",
     State.RUNNING: "r",
 }
 
-_Failure: TypeAlias = tuple[str, str, str] | bool
-
-
-class _Head(msgspec.Struct, array_like=True):
-    """What scripts know of a task, in the order of ``lua/records.lua``."""
-
-    state: str
-    options: Options | bool
-    due: str
-    created: str
-    priority: str
-    expires: str
-    attempt: int
-    retries: int
-    losses: int
-    ttl: int
-    settled: str = ""
-    began: str = ""
-    done: str = ""
-    failure: _Failure = False
-    history: list[tuple[int, str, str, str, str, _Failure]] = []
-
-
-class _Rest(msgspec.Struct, array_like=True):
-    """What only clients know of a task."""
-
-    name: str
-    data: bytes
-    ttl: int | float
-    timeout: int | float | None = None
-    scheduled: int | None = None
-    labels: dict[str, str | int | float | bool] = {}
-
-
-class _Stored(msgspec.Struct, array_like=True):
-    head: _Head
-    rest: _Rest | bytes
-    result: bytes | None = None
+_shape: Final = attrgetter(
+    *("group", "priority", "due", "expires", "ttl", "unique_key", "unique_scope"),
+    *("lock_key", "lock_limit", "on_lost", "max_lost", "max_history"),
+)
+"""What is the same of all tasks that ``lua/put_plain.lua`` puts together."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Stored).decode
-
 TOKEN_DIGITS: Final = 16
-_BROKEN: Final = "?"
-"""The name of a task whose record cannot be understood; its data is what was found."""
-
-
 # ---- to scripts
 
 
@@ -139,19 +99,51 @@ def task_arguments(task: NewTask) -> tuple[str | int | bytes, ...]:
     options = options_of(task)
     # Whatever may expire is not plain: its claim has something to tidy up.
     plain = options == DEFAULT_OPTIONS and task.expires is None
-    rest: tuple[Any, ...] = (task.name, task.data, task.ttl)
-    if task.timeout is not None or task.scheduled is not None or task.labels:
-        rest = (*rest, task.timeout, task.scheduled, task.labels)
     return (
         task.id,
         len(task.group.encode()),
         instant(task.due),
-        f"{MAX_PRIORITY - task.priority:03d}",
+        _rank(task),
         "" if task.expires is None else instant(task.expires),
         _packed_ttl(task.ttl),
         b"" if plain else _encode(options),
-        _encode(rest),
+        _packed_rest(task),
     )
+
+
+def plain_arguments(tasks: Sequence[NewTask]) -> Sequence[str | bytes]:
+    """Return the arguments of ``lua/put_plain.lua``; none if it cannot put these tasks.
+
+    It can if they are of one group, priority and ttl, due now, without options.
+    """
+    first = tasks[0]
+    shape = _shape(first)
+    if (
+        first.due != NOW
+        or first.expires is not None
+        or options_of(first) != DEFAULT_OPTIONS
+        or any(_shape(task) != shape for task in tasks)
+    ):
+        return ()
+    arguments: list[str | bytes] = [
+        first.group,
+        _rank(first),
+        _packed_ttl(first.ttl),
+    ]
+    for task in tasks:
+        arguments += (task.id, _packed_rest(task))
+    return arguments
+
+
+def _rank(task: NewTask) -> str:
+    return f"{MAX_PRIORITY - task.priority:03d}"
+
+
+def _packed_rest(task: NewTask) -> bytes:
+    if task.timeout is None and task.scheduled is None and not task.labels:
+        return _encode((task.name, task.data, task.ttl))
+    rest = (task.name, task.data, task.ttl, task.timeout, task.scheduled, task.labels)
+    return _encode(rest)
 
 
 @lru_cache(maxsize=64)
@@ -159,15 +151,33 @@ def _packed_ttl(ttl: float) -> bytes:
     return _encode(micros(ttl))
 
 
-def settlement_arguments(
-    settlement: Settlement, token: int, outcome: str | None = None
-) -> tuple[str | int | bytes, ...]:
-    """Return the arguments that stand for a settlement in ``lua/settle.lua``."""
+def settlements_arguments(
+    settlements: Sequence[tuple[Settlement, int]],
+) -> list[str | int | bytes]:
+    """Return the arguments of ``lua/settle.lua`` for settlements, each with its token."""
+    arguments: list[str | int | bytes] = []
+    if all(one.outcome is Outcome.SUCCEED and one.task_id.isascii() for one, _ in settlements):
+        # Nearly always. What is not sent need be neither written nor read.
+        arguments.append(Outcome.SUCCEED.value)
+        last = None
+        for one, token in settlements:
+            # Those of one claim have one token, and mostly come together.
+            told = "" if token == last else f"{token:0{TOKEN_DIGITS}d}"
+            arguments += (one.task_id, told, _encode(one.result))
+            last = token
+        return arguments
+    arguments.append("")
+    for one, token in settlements:
+        arguments += _whole(one, token)
+    return arguments
+
+
+def _whole(settlement: Settlement, token: int) -> tuple[str | int | bytes, ...]:
     return (
         settlement.task_id,
         group_length(settlement.task_id),
         f"{token:0{TOKEN_DIGITS}d}",
-        outcome or settlement.outcome.value,
+        settlement.outcome.value,
         "" if settlement.due is None else instant(settlement.due),
         pack_failure(settlement.failure),
         _encode(settlement.result) if settlement.outcome is Outcome.SUCCEED else b"",
@@ -183,120 +193,3 @@ def group_length(task_id: str) -> int:
 def with_lengths(ids: Iterable[str]) -> list[str | int]:
     """Return ids, each followed by the length of its group's name."""
     return [part for task_id in ids for part in (task_id, group_length(task_id))]
-
-
-# ---- from scripts
-
-
-def read_claimed(task_id: str, raw: bytes) -> tuple[Task, int, int]:
-    """Return a task that was claimed, how often it was before, and its losses.
-
-    Raises:
-        Corrupt: the record cannot be understood.
-    """
-    try:
-        stored = _decode(raw)
-        if isinstance(stored.rest, _Rest):
-            return _task(task_id, stored.head, stored.rest), stored.head.attempt, stored.head.losses
-        problem = "something that taskkit did not write"
-    except (msgspec.MsgspecError, ValueError) as error:
-        problem = str(error)
-    raise Corrupt(f"task {task_id!r}: its record cannot be understood: {problem}")
-
-
-def read_record(
-    task_id: str,
-    raw: bytes,
-    run: bytes | None,
-    progress: bytes | None,
-    now: int,
-    partitions: int,
-    partition: int,
-) -> Record:
-    """Return the record of a task as it is seen now."""
-    try:
-        stored = _decode(raw)
-    except (msgspec.MsgspecError, ValueError):
-        stored = _Stored(_Head("q", False, "0", "0", "100", "", 0, 0, 0, 0), raw)
-    head = stored.head
-    rest = stored.rest if isinstance(stored.rest, _Rest) else _Rest(_BROKEN, stored.rest, 0.0)
-    task = _task(task_id, head, rest)
-    state = _LETTERS[head.state]
-    token, began = head.settled[:TOKEN_DIGITS], head.began
-    worker: str | None = None
-    attempt = head.attempt
-    cancelling = False
-    if run is not None:
-        text = run.decode()
-        state, token, began = State.RUNNING, text[:16], text[16:34]
-        cancelling, worker = text[34] == "c", text[56:]
-        attempt += 1
-    elif state is State.QUEUED and task.due > now:
-        state = State.WAITING
-    return Record(
-        task,
-        state,
-        attempt=attempt,
-        losses=head.losses,
-        token=int(token) * partitions + partition if token else 0,
-        worker_id=worker,
-        began=int(began) if began else None,
-        done=int(head.done) if head.done else None,
-        result=stored.result,
-        failure=_failure(head.failure),
-        cancelling=cancelling,
-        progress=progress,
-        history=tuple(_attempt(each) for each in head.history),
-    )
-
-
-def _attempt(stored: tuple[int, str, str, str, str, _Failure]) -> Attempt:
-    attempt, began, ended, worker, outcome, failure = stored
-    how: Any = "lost" if outcome == "lost" else Outcome(outcome)
-    return Attempt(attempt, int(began), int(ended), worker, how, _failure(failure))
-
-
-def _failure(stored: _Failure) -> Failure | None:
-    return Failure(*stored) if isinstance(stored, tuple) else None
-
-
-def _task(task_id: str, head: _Head, rest: _Rest) -> Task:
-    options = head.options
-    if isinstance(options, bool):
-        return Task(
-            id=task_id,
-            group=task_id[:-33],
-            name=rest.name,
-            data=rest.data,
-            due=int(head.due),
-            created=int(head.created),
-            priority=MAX_PRIORITY - int(head.priority),
-            retry_count=head.retries,
-            scheduled=rest.scheduled,
-            ttl=rest.ttl,
-            timeout=rest.timeout,
-            labels=rest.labels,
-        )
-    key, scope, lock, lock_limit, on_lost, max_lost, max_history = options
-    chosen: Any = {"unique_scope": scope, "on_lost": on_lost}  # written by ourselves, checked once
-    return Task(
-        id=task_id,
-        group=task_id[:-33],
-        name=rest.name,
-        data=rest.data,
-        due=int(head.due),
-        created=int(head.created),
-        priority=MAX_PRIORITY - int(head.priority),
-        retry_count=head.retries,
-        scheduled=rest.scheduled,
-        ttl=rest.ttl,
-        timeout=rest.timeout,
-        expires=int(head.expires) if head.expires else None,
-        unique_key=str(key) if key else None,
-        lock_key=str(lock) if lock else None,
-        lock_limit=lock_limit,
-        max_lost=max_lost,
-        max_history=max_history,
-        labels=rest.labels,
-        **chosen,
-    )

@@ -12,8 +12,9 @@ from taskkit.errors import BackendError, InvalidSetting, SchemaMismatch, Unavail
 from taskkit_redis.nodes import Node
 from taskkit_redis.store import Store
 
-VERSION: Final = 1
-"""Of the layout that is described in docs/redis.md."""
+VERSION: Final = 2
+"""Of the layout that is described in docs/redis.md. 1 was never released; it indexed finished tasks
+one by one."""
 
 _log = logging.getLogger("taskkit.redis")
 
@@ -32,10 +33,16 @@ def prepare(store: Store) -> None:
     # Two that begin at once write the same, or the second is refused.
     node.run_one("SETNX", key, json.dumps(wanted, sort_keys=True))
     found = _read(node.run_one("GET", key))
-    if found.get("version", 0) > VERSION:
+    version = found.get("version", 0)
+    if version > VERSION:
         raise SchemaMismatch(
-            f"the store {store.settings.prefix!r} has layout {found['version']}, this version of "
+            f"the store {store.settings.prefix!r} has layout {version}, this version of "
             f"taskkit-redis knows layouts up to {VERSION}; upgrade taskkit-redis"
+        )
+    if version < VERSION:
+        raise SchemaMismatch(
+            f"the store {store.settings.prefix!r} has layout {version!r} of an unreleased version, "
+            f"this one knows layout {VERSION}; use another prefix, or remove the old one's keys"
         )
     for name in ("partitions", "shards"):
         if found.get(name) != wanted[name]:

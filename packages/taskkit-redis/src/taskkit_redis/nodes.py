@@ -29,6 +29,18 @@ _RESTED: Final = 1.0
 _MOST_IDLE: Final = 8
 
 
+def _find_packer() -> Callable[[Command], bytes] | None:
+    try:
+        from hiredis import pack_command
+    except ImportError:  # it is an extra of this package
+        return None
+    found: Callable[[Command], bytes] = pack_command
+    return found
+
+
+_pack: Final = _find_packer()
+
+
 class YieldPoint:
     """Whom to call before each round trip; for the conformance suite."""
 
@@ -73,11 +85,7 @@ class Node:
         connection: Any = None
         try:
             connection = self._take()
-            if len(commands) == 1:
-                packed = connection.pack_command(*commands[0])
-            else:
-                packed = connection.pack_commands(commands)
-            connection.send_packed_command(packed, check_health=False)
+            connection.send_packed_command(_packed(connection, commands), check_health=False)
             answers = [_read(connection) for _ in commands]
         except (RedisError, OSError) as error:
             self._drop(connection)
@@ -160,6 +168,15 @@ class Node:
     def _drop(self, connection: Any) -> None:
         if connection is not None:
             connection.disconnect()
+
+
+def _packed(connection: Any, commands: Sequence[Command]) -> Any:
+    if _pack is not None:
+        # redis-py would look at each argument first; ours are what hiredis takes.
+        return [_pack(command) for command in commands]
+    if len(commands) == 1:
+        return connection.pack_command(*commands[0])
+    return connection.pack_commands(commands)
 
 
 def _is_quiet(connection: Any) -> bool:

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from taskkit.errors import Corrupt, InvalidInput, QueueFull
 from taskkit.records import Claim, Claims, Outcome, PutResult, Settlement
-from taskkit.task import NOW, Failure, NewTask
-from taskkit_redis import codec
+from taskkit.task import Failure, NewTask
+from taskkit.thaw import maker
+from taskkit_redis import codec, stored
 from taskkit_redis.nodes import Command
 from taskkit_redis.store import Store
 
@@ -28,9 +29,9 @@ def put(store: Store, tasks: Sequence[NewTask]) -> list[PutResult]:
     if not tasks:
         return []
     places = by_partition(store, tasks)
-    if len(places) == 1 and _are_plain(tasks):
+    if len(places) == 1 and (plain := codec.plain_arguments(tasks)):
         [number] = places
-        answer = store.call("put_plain", number, 1, 0, *_arguments(tasks))
+        answer = store.call("put_plain", number, *plain)
         if answer is not None:
             return [_put_result(task, one) for task, one in zip(tasks, answer, strict=True)]
     if len(places) > 1:
@@ -48,18 +49,6 @@ def put(store: Store, tasks: Sequence[NewTask]) -> list[PutResult]:
         return [_put_result(task, one) for task, one in zip(tasks, answer, strict=True)]
     lines = {number: iter(answer) for number, answer in answers.items()}
     return [_put_result(task, next(lines[_place(store, task)])) for task in tasks]
-
-
-def _are_plain(tasks: Sequence[NewTask]) -> bool:
-    """Return whether ``put_plain`` can put them: of one group, due now, without options."""
-    group = tasks[0].group
-    return all(
-        task.due == NOW
-        and task.group == group
-        and task.expires is None
-        and codec.options_of(task) == codec.DEFAULT_OPTIONS
-        for task in tasks
-    )
 
 
 def by_partition(store: Store, tasks: Sequence[NewTask]) -> dict[int, list[NewTask]]:
@@ -94,6 +83,8 @@ def _put_result(task: NewTask, answer: Any) -> PutResult:
 
 
 # ---- claim
+
+_make_claim = maker(Claim)
 
 
 @dataclass(slots=True)
@@ -187,19 +178,19 @@ def _read(store: Store, number: int, asked: Mapping[str, int], answer: Any, hunt
     for want in asked:
         hunt.left[want] -= answer[place]
         place += 1
-    partitions = store.count
-    for at in range(place, len(answer), 3):
-        task_id, raw = answer[at].decode(), answer[at + 1]
-        token = int(answer[at + 2]) * partitions + number
+    token = int(answer[place] or 0) * store.count + number
+    pairs = iter(answer[place + 1])
+    for name, raw in zip(pairs, pairs, strict=True):
+        task_id = name.decode()
         try:
-            task, attempts, losses = codec.read_claimed(task_id, raw)
+            task, attempts, losses = stored.read_claimed(task_id, raw)
         except Corrupt as error:
             # It may not stop the others; it fails, with its bytes to be looked at.
             _log.error("%s; it fails", error)
             failure = Failure("taskkit.errors.Corrupt", str(error))
             hunt.broken.append(Settlement(task_id, token, Outcome.FAIL, failure=failure))
             continue
-        hunt.claims.append(Claim(task, token, attempts + 1, losses, now))
+        hunt.claims.append(_make_claim(task, token, attempts + 1, losses, now))
 
 
 def _attend(store: Store, worker_id: str, number: int) -> bool:
@@ -226,12 +217,20 @@ def settle(store: Store, settlements: Sequence[Settlement]) -> list[bool]:
         return []
     partitions = store.count
     if partitions == 1:
-        parts = [p for one in settlements for p in codec.settlement_arguments(one, one.token)]
-        return [answer == 1 for answer in store.call("settle", 0, *parts)]
-    calls: dict[int, list[Any]] = {}
+        parts = codec.settlements_arguments([(one, one.token) for one in settlements])
+        return _stand(store.call("settle", 0, *parts), len(settlements))
+    places: dict[int, list[tuple[Settlement, int]]] = {}
     for one in settlements:
         token, number = divmod(max(one.token, 0), partitions)
-        calls.setdefault(number, []).extend(codec.settlement_arguments(one, token))
-    answers = store.call_all("settle", {n: tuple(parts) for n, parts in calls.items()})
-    lines = {number: iter(answer) for number, answer in answers.items()}
-    return [next(lines[max(one.token, 0) % partitions]) == 1 for one in settlements]
+        places.setdefault(number, []).append((one, token))
+    calls: dict[int, Command] = {
+        n: tuple(codec.settlements_arguments(mine)) for n, mine in places.items()
+    }
+    answers = store.call_all("settle", calls)
+    lines = {n: iter(_stand(answer, len(places[n]))) for n, answer in answers.items()}
+    return [next(lines[max(one.token, 0) % partitions]) for one in settlements]
+
+
+def _stand(answer: Any, count: int) -> list[bool]:
+    """Return which of so many settlements stand; the script has one word for all of them."""
+    return [True] * count if answer == 1 else [one == 1 for one in answer]

@@ -9,7 +9,7 @@ from taskkit.errors import InvalidInput
 from taskkit.records import Count, Page, Query, Record
 from taskkit.simple.searching import matches
 from taskkit.task import State
-from taskkit_redis import codec
+from taskkit_redis import codec, stored
 from taskkit_redis.store import Store
 
 _LOOK: Final = 500
@@ -28,7 +28,7 @@ def get(store: Store, ids: Collection[str]) -> dict[str, Record | None]:
         now = int(answer[0])
         for task_id, raw, run, progress in zip(places[number], *_thirds(answer), strict=True):
             if raw is not None:
-                records[task_id] = codec.read_record(
+                records[task_id] = stored.read_record(
                     task_id, raw, run, progress, now, store.count, number
                 )
     return records
@@ -103,7 +103,7 @@ def _of_partition(
         answer = store.call("find", number, low, high, look, letters)
         now = int(answer[0])
         for task_id, raw, run, progress in _fours(answer[2:]):
-            record = codec.read_record(
+            record = stored.read_record(
                 task_id.decode(), raw, run, progress, now, store.count, number
             )
             if matches(record, query):

@@ -71,7 +71,9 @@ class Store:
         self.topology = topology
         self.clock = clock
         self.partitions = partitions_of(settings.prefix, settings.partitions)
-        self.publish = "SPUBLISH" if settings.server.kind == "cluster" else "PUBLISH"
+        self._moves = settings.server.kind == "cluster"
+        """Whether partitions may move from one server to another."""
+        self.publish = "SPUBLISH" if self._moves else "PUBLISH"
         self.prepare: Callable[[], None] = lambda: None
         """Called before the first use; looks at the server and the layout."""
         self._prepared = False
@@ -133,7 +135,17 @@ class Store:
 
     def call(self, name: str, number: int, *arguments: Any) -> Any:
         """Run a script in a partition and return its answer."""
-        return self.call_all(name, {number: arguments})[number]
+        if self._moves or self.settings.replicas:
+            return self.call_all(name, {number: arguments})[number]
+        # Straight through: there is one server, which answers, and nobody else to be asked.
+        self.ready()
+        partition = self.partitions[number]
+        node = self.topology.node(partition.slot)
+        call = (partition.base, self.now(), self.publish, *arguments)
+        [answer] = node.evaluate(script(name), [call])
+        if isinstance(answer, RedisError):
+            raise translated(answer, node.where) from answer
+        return answer
 
     def call_all(self, name: str, calls: Mapping[int, Command]) -> dict[int, Any]:
         """Run a script in several partitions, those of one server together.
@@ -172,7 +184,7 @@ class Store:
             for number, answer in zip(numbers, found, strict=False):
                 if not isinstance(answer, RedisError):
                     answers[number] = answer
-                elif self.settings.server.kind == "cluster" and is_moved(answer):
+                elif self._moves and is_moved(answer):
                     moved[number] = answer
                 else:
                     raise translated(answer, node.where) from answer

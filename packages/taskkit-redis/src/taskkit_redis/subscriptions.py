@@ -90,7 +90,7 @@ class Subscriptions:
         if found:
             return found
         # redis-py has no public way to wait for several connections, or for one and a bell.
-        sockets = [each._sock for each in self._connections.values()]  # noqa: SLF001
+        sockets = [each._sock for each in self._connections.values()]  # noqa: SLF001 - see above
         if None in sockets:
             raise Lost(translated(OSError(_LOST), "?"))
         select.select([bell, *sockets], [], [], timeout)

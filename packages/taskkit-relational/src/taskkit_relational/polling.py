@@ -18,7 +18,7 @@ from taskkit_relational.statements import Cursor
 from taskkit_relational.wakeup import Room
 
 _SHORTEST: Final = 0.005
-_LONGEST: Final = 0.07
+_LONGEST: Final = 0.072
 """Seconds between two looks: at most about 14 a second while nothing happens."""
 _GROWTH: Final = 1.3
 """Of the pause, with each look that finds nothing new."""

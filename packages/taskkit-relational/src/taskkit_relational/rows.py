@@ -8,7 +8,8 @@ caller decides.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from operator import is_
 from typing import Any, Final
 
 from taskkit.clock import SECOND, micros
@@ -21,10 +22,11 @@ from taskkit.task import (
     NewTask,
     State,
     Task,
+    in_common,
 )
 from taskkit_relational.history import corrupt, dump, read_attempts, read_failure
 from taskkit_relational.schema import PARKED, READY, RECORDED, RUNNING, STATES, SUCCEEDED, WAITING
-from taskkit_relational.statements import Values
+from taskkit_relational.statements import Shaped, Values
 
 # The fields that share the column `options`, with their defaults.
 _OPTIONAL: Final[Mapping[str, object]] = {
@@ -64,6 +66,89 @@ def insert_row(task: NewTask, now: int, *, takes_slot: bool = True) -> Values:
         dump(dict(task.labels)) if task.labels else None,
         task.data,
     )
+
+
+def insert_rows(tasks: Iterable[NewTask], now: int) -> list[Values]:
+    """Return new tasks as rows of ``insert``."""
+    rows: list[Values] = []
+    before: tuple[object, ...] = ()
+    for task in tasks:
+        options = in_common(task)
+        if before and all(map(is_, options, before)):
+            rows.append((task.id, *rows[-1][1:-1], task.data))
+        else:
+            rows.append(insert_row(task, now))
+            before = options
+    return rows
+
+
+def alone_row(task: NewTask, now: int | None) -> Shaped:
+    """Return a new task without a unique key as ``insert_alone`` takes it.
+
+    Args:
+        task: What is to be put.
+        now: Of the store; None: the database puts its own time where that belongs.
+    """
+    if now is not None or task.labels:  # whose owner may change them
+        return _alone_row(task, now)
+    # Puts of one function come one after another: all but the id and the data stays as it was.
+    global _last  # noqa: PLW0603 - the last of the process, whole, whichever thread wrote it
+    options = in_common(task)
+    before, row = _last
+    if not before or not all(map(is_, options, before)):
+        row = _alone_row(task, None)
+        _last = options, row
+        return row
+    return Shaped(row.shape, (task.id, task.data, *row.values[2:]))
+
+
+_last: tuple[tuple[object, ...], Shaped] = ((), Shaped((), ()))
+
+
+def _alone_row(task: NewTask, now: int | None) -> Shaped:
+    retention = micros(task.ttl)
+    row: dict[str, Any] = {
+        "id": task.id,
+        "data": task.data,
+        "grp": task.group,
+        "name": task.name,
+        "priority": task.priority,
+        "retention": retention,
+        **_instants(task, now),
+    }
+    if task.lock_key is not None:
+        row |= {"lock_key": task.lock_key, "lock_limit": task.lock_limit}
+    options = _options(task, retention)
+    if options is not None:
+        row["options"] = options
+    if task.labels:
+        row["labels"] = dump(dict(task.labels))
+    # Behind all that have a value: those that are the database's now.
+    nows = () if now is not None else ("created!",) if "due" in row or "due+" in row else _NOWS
+    return Shaped((*row, *nows), tuple(row.values()))
+
+
+_NOWS: Final = ("created!", "due!")
+
+
+def _instants(task: NewTask, now: int | None) -> dict[str, int]:
+    """Return the instants of a task, but those that are the database's now."""
+    due, expires = task.due, task.expires
+    if now is not None:
+        due = resolve(due, now)
+        row = {"state": READY if due <= now else WAITING, "due": due, "created": now}
+        return row if expires is None else row | {"expires": resolve(expires, now)}
+    if not isinstance(due, After):
+        row = {"state?": due, "due": due}
+    elif due.delay == 0:
+        row = {"state": READY}
+    else:
+        row = {"state": READY if due.delay < 0 else WAITING, "due+": due.delay}
+    if isinstance(expires, After):
+        row["expires+"] = expires.delay
+    elif expires is not None:
+        row["expires"] = expires
+    return row
 
 
 def _options(task: NewTask, retention: int) -> str | None:

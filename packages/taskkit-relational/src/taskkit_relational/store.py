@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from taskkit.records import Limits
-from taskkit_relational.statements import Cursor, Statements
+from taskkit_relational.statements import Cursor, News, Shortcuts, Statements
 
 T = TypeVar("T")
 
@@ -36,6 +36,34 @@ class Look:
     """The store's now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What a statement gets that is a transaction by itself."""
+
+    cursor: Cursor
+    now: int | None
+    """The store's now; None: the database's own."""
+    news: News | None
+    """What to tell other processes; None: nothing, or they cannot be told."""
+
+
+class Committed(Protocol):
+    """Told of each commit of this process."""
+
+    def __call__(self, *, wakes: bool, finished: Collection[str]) -> None:
+        """Take note.
+
+        Args:
+            wakes: Whether something may have become claimable.
+            finished: Ids of tasks that have finished or are gone.
+        """
+        ...
+
+
+def nobody(*, wakes: bool, finished: Collection[str]) -> None:
+    """Tell nobody of a commit."""
+
+
 class Database(Protocol):
     """Connections and transactions. The errors that leave it are taskkit's."""
 
@@ -51,6 +79,27 @@ class Database(Protocol):
 
         Raises:
             Unsupported: ``within`` is no transaction on this database.
+        """
+        ...
+
+    def alone(
+        self,
+        work: Callable[[Alone], T | None],
+        *,
+        wakes: bool = False,
+        finished: Collection[str] = (),
+    ) -> T | None:
+        """Say statements of which each is a transaction by itself, or part of an open one.
+
+        Whoever waits in this process is told when that is committed, unless ``work`` returns None.
+
+        Args:
+            work: Says them.
+            wakes: Whether they make something claimable.
+            finished: Ids of the tasks that they finish. Not together with ``wakes``.
+
+        Returns:
+            What ``work`` does; None, and it was not called, where that is no good.
         """
         ...
 
@@ -78,5 +127,7 @@ class Store:
 
     database: Database
     statements: Statements
+    shortcuts: Shortcuts | None = None
+    """What can be said in one statement, where that is faster."""
     controlled: Controlled = field(default_factory=Controlled)
     """The newest that this process has read; read again only after a change."""

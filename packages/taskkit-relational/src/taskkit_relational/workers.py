@@ -17,7 +17,7 @@ from taskkit_relational.history import dump
 from taskkit_relational.queue.changes import Changes
 from taskkit_relational.schema import RUNNING
 from taskkit_relational.statements import Cursor
-from taskkit_relational.store import Look, Store, Transaction
+from taskkit_relational.store import Alone, Look, Store, Transaction
 
 _ALL = 1 << 31
 """More tasks than a worker can run."""
@@ -45,6 +45,10 @@ def heartbeat(
     progress: Mapping[str, bytes],
 ) -> Heartbeat:
     """Renew a lease and exchange what both sides know."""
+    if not held and not progress:
+        idle = _idle(store, worker_id, lease)
+        if idle is not None:
+            return idle
 
     def work(transaction: Transaction) -> Heartbeat:
         cursor, now = transaction.cursor, transaction.now
@@ -72,6 +76,36 @@ def heartbeat(
         )
 
     return store.database.write(work)
+
+
+def _idle(store: Store, worker_id: str, lease: int) -> Heartbeat | None:
+    """Renew the lease of a worker that has nothing to do; None: it is not that simple.
+
+    The mark stays as it is: with an older one a stray claim is found one heartbeat later. A claim
+    that is under way just now, and so not seen, is left to the next heartbeat in the same way.
+    """
+    shortcuts, controlled = store.shortcuts, store.controlled
+    if shortcuts is None:
+        return None
+
+    def work(alone: Alone) -> Heartbeat | None:
+        pulse = shortcuts.pulse(alone.cursor, worker_id, alone.now)
+        if pulse is None:
+            return None
+        now, steered, expires, stopped, is_busy = pulse
+        if is_busy or steered != controlled.version or expires <= now:
+            return None
+        if not shortcuts.extend(alone.cursor, worker_id, now, now + lease):
+            return None
+        return Heartbeat(
+            alive=True,
+            cancelled=frozenset(),
+            void=frozenset(),
+            paused=controls.pauses_now(controlled, now),
+            stopped=frozenset(controls.read_stopped(stopped)),
+        )
+
+    return store.database.alone(work)
 
 
 def _give_back(store: Store, transaction: Transaction, strays: Collection[tuple[str, int]]) -> None:
@@ -142,8 +176,7 @@ def reclaim(store: Store, limit: int) -> Reclaimed:
                 removed.append(worker_id)
         return Reclaimed(tasks, removed)
 
-    # Nearly always nobody is dead, and every worker looks every few seconds.
-    if not store.database.read(lambda look: _dead(store, look.cursor, look.now())):
+    if not _suspects(store):
         return Reclaimed(0, [])
     return store.database.write(work)
 
@@ -160,6 +193,16 @@ def _take_back(store: Store, transaction: Transaction, worker_id: str, limit: in
         changes.lose(row)
     changes.flush()
     return len(rows)
+
+
+def _suspects(store: Store) -> bool:
+    """Return whether somebody may be dead: nearly never, and every worker looks all the time."""
+    shortcuts = store.shortcuts
+    if shortcuts is not None:
+        found = store.database.alone(lambda alone: shortcuts.has_dead(alone.cursor, alone.now))
+        if found is not None:
+            return found
+    return bool(store.database.read(lambda look: _dead(store, look.cursor, look.now())))
 
 
 def _dead(store: Store, cursor: Cursor, now: int) -> list[str]:

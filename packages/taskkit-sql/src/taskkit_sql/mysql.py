@@ -56,6 +56,18 @@ class Mysql:
         """Return a new engine."""
         return connecting.engine_of(self._settings)
 
+    def direct(self, connection: Any) -> Cursor:
+        """Return a cursor for what is said again and again."""
+        return cast("Cursor", connection.cursor())
+
+    def is_alive(self, connection: Any) -> bool:
+        """Return, without a round trip, whether the server has left a connection open."""
+        return connecting.is_alive(connection)
+
+    def is_in_transaction(self, connection: Any) -> bool:
+        """Return, without a round trip, whether a connection has a transaction open."""
+        return connecting.is_in_transaction(connection)
+
     def source(self) -> Source:
         """Return a source of news, with a connection of its own, opened when it watches."""
         return Polling(self._cursor, self._look, self.statements, self.errors, self.translate)
@@ -90,6 +102,9 @@ class Mysql:
 
     def tell(self, cursor: Cursor, *, wakes: bool, finished: bool) -> None:
         """Do nothing: other processes find out by looking."""
+
+    def news(self, *, wakes: bool, finished: bool) -> None:
+        """Return nothing: other processes find out by looking."""
 
     # ---- errors, and the caller's transaction
 

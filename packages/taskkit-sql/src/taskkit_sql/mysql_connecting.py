@@ -166,15 +166,19 @@ def _reset(connection: Any, _record: object, _state: object) -> None:
         connection.rollback()
 
 
-def _look_at(connection: Any, _record: object, _proxy: object) -> None:
-    """See, without a round trip, whether the server has closed a connection while it was idle."""
+def is_alive(connection: Any) -> bool:
+    """Return, without a round trip, whether the server has left an idle connection open."""
     inner = getattr(connection, "_sock", None)
     if inner is None:
-        raise DisconnectionError
+        return False
     # Nobody has asked anything: whatever can be read is a farewell, or the end.
     poll = select.poll()
     poll.register(inner, select.POLLIN)
-    if poll.poll(0):
+    return not poll.poll(0)
+
+
+def _look_at(connection: Any, _record: object, _proxy: object) -> None:
+    if not is_alive(connection):
         raise DisconnectionError
 
 

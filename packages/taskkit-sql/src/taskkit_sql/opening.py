@@ -13,7 +13,7 @@ from taskkit_relational import reading
 from taskkit_relational.backend import RelationalBackend
 from taskkit_relational.dialects.sqlite.source import SqliteSource
 from taskkit_relational.migrations import Layout
-from taskkit_relational.store import Store, Transaction
+from taskkit_relational.store import Store
 from taskkit_relational.wakeup import Source, Wakeup
 from taskkit_sql import sqlite
 from taskkit_sql.pooled import Pooled
@@ -134,7 +134,7 @@ def _open_server(settings: ServerSettings, reopening: _Reopening) -> RelationalB
         within=server.within,
         max_data_bytes=_SERVER_DATA,
     )
-    store = Store(database, server.statements)
+    store = Store(database, server.statements, server.statements.shortcuts)
     wakeup = _joined(store, server.source(), database, reopening.clock)
     return RelationalBackend(
         store, wakeup, _House(database, layout, reopening, told), settings.shown
@@ -171,10 +171,7 @@ def _joined(
     def over(ids: Collection[str]) -> set[str]:
         return database.read(lambda look: reading.over(store, look, ids))
 
-    def committed(transaction: Transaction) -> None:
-        wakeup.committed(wakes=transaction.wakes, finished=transaction.finished)
-
     wakeup = Wakeup(source, over, clock)
-    database.committed = committed
+    database.committed = wakeup.committed
     database.forked.append(wakeup.reset)
     return wakeup

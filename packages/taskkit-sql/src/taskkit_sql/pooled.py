@@ -10,20 +10,18 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from random import uniform
-from typing import Final, TypeVar
-
-import sqlalchemy as sa
+from typing import Final, TypeVar, cast
 
 from taskkit.clock import Clock, sleep
 from taskkit.errors import TaskkitError, Unavailable
 from taskkit_relational.migrations import Layout
 from taskkit_relational.statements import Cursor
-from taskkit_relational.store import Look, Transaction
+from taskkit_relational.store import Alone, Committed, Look, Transaction, nobody
 from taskkit_relational.sweeping import Sweeper
-from taskkit_sql.joining import driver_cursor
+from taskkit_sql.lending import Lending, Loan
 from taskkit_sql.server import Server
 
 _TRIES: Final = 10
@@ -51,7 +49,7 @@ class Pooled:
         self.clock = clock
         self._layout = layout
         self._create = create
-        self.committed: Callable[[Transaction], None] = lambda _transaction: None
+        self.committed: Committed = nobody
         """Called after each commit."""
         self.forked: list[Callable[[], None]] = []
         """Called in the child after a fork, when the child first uses the store."""
@@ -64,7 +62,7 @@ class Pooled:
     def _reset(self) -> None:
         self._process = os.getpid()
         self._creating = threading.RLock()
-        self._engine: sa.Engine | None = None
+        self._connections: Lending | None = None
         self._prepared = False
 
     # ---- opening and closing
@@ -105,22 +103,23 @@ class Pooled:
         if self._process == os.getpid():
             return
         # Connections of the parent: not even closed, which would end them for the parent.
-        if self._engine is not None:
-            self._engine.dispose(close=False)
+        if self._connections is not None:
+            self._connections.forget()
         self._reset()
         if self._sweeper is not None:
             self._sweeper.reset()
         for callback in self.forked:
             callback()
 
-    def engine(self) -> sa.Engine:
-        """Return the engine, made when first asked for."""
+    def _lending(self) -> Lending:
+        """Return what lends connections, made when first asked for."""
         if self._refusal is not None:
             raise Unavailable(self._refusal)
-        with self._creating:
-            if self._engine is None:
-                self._engine = self.server.engine()
-            return self._engine
+        lending = self._connections
+        if lending is None:
+            with self._creating:
+                lending = self._connections = self._connections or Lending(self.server)
+        return lending
 
     def preload(self) -> None:
         """Import what the engine needs, and open nothing: for workers that are forked from here."""
@@ -131,9 +130,9 @@ class Pooled:
         self._refusal = "this backend has been closed; open a new one"
         if self._sweeper is not None and self._process == os.getpid():
             self._sweeper.close()
-        engine, self._engine = self._engine, None
-        if engine is not None and self._process == os.getpid():
-            engine.dispose()
+        lending, self._connections = self._connections, None
+        if lending is not None and self._process == os.getpid():
+            lending.close()
 
     # ---- transactions
 
@@ -171,9 +170,27 @@ class Pooled:
             return result, transaction
 
         result, transaction = self._again(within)
-        self.committed(transaction)
+        self.committed(wakes=transaction.wakes, finished=transaction.finished)
         if self._sweeper is not None:
             self._sweeper.worked()
+        return result
+
+    def alone(
+        self,
+        work: Callable[[Alone], T | None],
+        *,
+        wakes: bool = False,
+        finished: Collection[str] = (),
+    ) -> T | None:
+        """Say statements: in autocommit each is a transaction by itself."""
+        self._open()
+        now = None if self.clock is None else self.clock.now()
+        news = self.server.news(wakes=wakes, finished=bool(finished))
+        result = self._again(lambda cursor: work(Alone(cursor, now, news)), direct=True)
+        if result is not None:
+            self.committed(wakes=wakes, finished=finished)
+            if self._sweeper is not None and not wakes:
+                self._sweeper.worked()
         return result
 
     def join(self, within: object, work: Callable[[Transaction], T]) -> T:
@@ -215,12 +232,12 @@ class Pooled:
                 cursor.execute("ROLLBACK")
             raise
 
-    def _again(self, work: Callable[[Cursor], T]) -> T:
+    def _again(self, work: Callable[[Cursor], T], *, direct: bool = False) -> T:
         """Do work on a connection; again where another transaction was in its way."""
         pause = _FIRST_PAUSE
         for left in range(_TRIES - 1, -1, -1):
             try:
-                with self.connected() as cursor:
+                with self.connected(direct=direct) as cursor:
                     return work(cursor)
             except self.server.errors as error:
                 if not left or not self.server.is_conflict(error):
@@ -233,35 +250,39 @@ class Pooled:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def connected(self) -> Iterator[Cursor]:
-        """Give a cursor on a connection of the pool; the driver's errors leave it as they are."""
-        connection = self.engine().connect()
+    def connected(self, *, direct: bool = False) -> Iterator[Cursor]:
+        """Give a cursor on a connection of the pool; the driver's errors leave it as they are.
+
+        ``direct``: one that stays with the connection, for what is said again and again.
+        """
+        lending = self._lending()
+        loan = lending.take()
         try:
-            cursor = driver_cursor(connection)
-            try:
-                yield cursor
-            finally:
-                with suppress(*self.server.errors):
-                    cursor.close()
+            if direct:
+                yield loan.direct
+            else:
+                cursor = cast("Cursor", loan.connection.cursor())
+                try:
+                    yield cursor
+                finally:
+                    with suppress(*self.server.errors):
+                        cursor.close()
         except TaskkitError:
             raise
         except BaseException as error:
-            self._give_up(connection, error)
+            self._give_up(lending, loan, error)
             raise
         finally:
             with suppress(*self.server.errors):
-                connection.close()
+                lending.give_back(loan)
 
-    def _give_up(self, connection: sa.Connection, error: BaseException) -> None:
+    def _give_up(self, lending: Lending, loan: Loan, error: BaseException) -> None:
         """Throw a connection away that may be of no more use, and distrust the others."""
         if not isinstance(error, self.server.errors):
-            connection.invalidate(error)  # interrupted: nobody knows what is under way on it
+            loan.invalidate(error)  # interrupted: nobody knows what is under way on it
         elif self.server.is_lost(error):
-            connection.invalidate(error)
-            engine = self._engine
-            if engine is not None:
-                # What broke this connection has likely broken the idle ones too.
-                engine.dispose()
+            loan.invalidate(error)
+            lending.distrust()
 
     @contextmanager
     def translating(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import lru_cache
 from typing import Any, Final, Literal, cast
 
 import psycopg
@@ -19,19 +20,18 @@ from taskkit_relational.dialects.postgres.listening import (
     Listening,
     channel_of,
 )
-from taskkit_relational.dialects.postgres.rarer import NOW
+from taskkit_relational.dialects.postgres.rarer import CLOCK
 from taskkit_relational.dialects.postgres.statements import PostgresStatements
 from taskkit_relational.migrations import VERSION_TABLE
 from taskkit_relational.polling import Polling, Sign
-from taskkit_relational.statements import Cursor
+from taskkit_relational.statements import Cursor, News
 from taskkit_relational.wakeup import Source
 from taskkit_sql import postgres_connecting as connecting
+from taskkit_sql.postgres_direct import Direct
 from taskkit_sql.postgres_errors import ERRORS, Errors
 from taskkit_sql.postgres_joining import WITHIN, Joining
 from taskkit_sql.server import Begun
 from taskkit_sql.settings import ServerSettings
-
-_NOW: Final = NOW.removeprefix("SELECT ")
 
 _TABLES: Final = """
 SELECT c.relname FROM pg_catalog.pg_class AS c
@@ -57,6 +57,8 @@ class Postgres:
     name = "postgres"
     errors = ERRORS
     within = WITHIN
+    direct_cursor = Direct
+    """Another kind where every statement is watched: see ``watching``."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
@@ -80,7 +82,7 @@ class Postgres:
                 f", set_config('{name}', '{value}', true)"
                 for name, value in connecting.bounds(self._settings).items()
             )
-        look = f"SELECT {_NOW}, controls{bounds} FROM {self.statements.prefix}store"  # noqa: S608 - own names
+        look = f"SELECT {CLOCK}, controls{bounds} FROM {self.statements.prefix}store"  # noqa: S608 - own names
         return f"BEGIN ISOLATION LEVEL READ COMMITTED; {look}"
 
     # ---- connections
@@ -88,6 +90,20 @@ class Postgres:
     def engine(self) -> sa.Engine:
         """Return a new engine."""
         return connecting.engine_of(self._settings)
+
+    def direct(self, connection: Any) -> Cursor:
+        """Return a cursor for what is said again and again."""
+        if not self._settings.notify:  # a pooler's next session would have prepared nothing
+            return cast("Cursor", connection.cursor())
+        return self.direct_cursor(connection, connecting.patience(self._settings))
+
+    def is_alive(self, connection: Any) -> bool:
+        """Return, without a round trip, whether the server has left a connection open."""
+        return connecting.is_alive(connection)
+
+    def is_in_transaction(self, connection: Any) -> bool:
+        """Return, without a round trip, whether a connection has a transaction open."""
+        return connecting.is_in_transaction(connection)
 
     def source(self) -> Source:
         """Return a source of news, with a connection of its own, opened when it watches."""
@@ -135,7 +151,7 @@ class Postgres:
             text = (
                 f"SELECT pg_notify('{self._channel}', kind || '{self.tag()}') "  # noqa: S608 - own names
                 f"FROM {self.statements.prefix}waiting "
-                f"WHERE kind IN ({kinds}) AND until > {_NOW}; COMMIT"
+                f"WHERE kind IN ({kinds}) AND until > {CLOCK}; COMMIT"
             )
         _driver(cursor).execute(text.encode(), prepare=False)
 
@@ -144,6 +160,13 @@ class Postgres:
         if self._settings.notify:
             for kind in _kinds(wakes, finished):
                 cursor.execute("SELECT pg_notify(%s, %s)", (self._channel, kind))
+
+    def news(self, *, wakes: bool, finished: bool) -> News | None:
+        """Return what a statement tells that commits by itself."""
+        kinds = _kinds(wakes, finished)
+        if not self._settings.notify or not kinds:
+            return None
+        return _news(self._channel, kinds[0], self.tag())
 
     def tag(self) -> str:
         """Return what this process signs its news with: it has told its own threads already."""
@@ -208,6 +231,12 @@ class Postgres:
                 timeout = connecting.bounds(self._settings)["statement_timeout"]
                 cursor.execute(f"SET statement_timeout = {timeout}")
         return True
+
+
+@lru_cache(64)
+def _news(channel: str, kind: str, tag: str) -> News:
+    """Return the same news for the same store, kind and process: for each put it is asked for."""
+    return News(channel, kind, f"{kind}{tag}", if_promised=True)
 
 
 def _kinds(wakes: bool, finished: bool) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import select
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.pq import TransactionStatus
 from sqlalchemy.event import listen
 from sqlalchemy.exc import DisconnectionError
 
@@ -35,6 +37,7 @@ def engine_of(settings: ServerSettings) -> sa.Engine:
         max_overflow=0,
         pool_timeout=settings.connect_timeout,
         pool_use_lifo=True,  # the others may rest, and be closed by whoever dislikes idle ones
+        pool_reset_on_return=None,  # `_reset` does it where something is open
         use_native_hstore=False,
         hide_parameters=True,
     )
@@ -48,6 +51,7 @@ def engine_of(settings: ServerSettings) -> sa.Engine:
 
     listen(engine, "connect", prepare)
     listen(engine, "checkout", _look_at)
+    listen(engine, "reset", _reset)
     return engine
 
 
@@ -96,7 +100,7 @@ def bounds(settings: ServerSettings) -> dict[str, str]:
 
 def _prepare(connection: psycopg.Connection[Any], settings: ServerSettings) -> None:
     connection.autocommit = True
-    bind(connection, settings.statement_timeout + _MARGIN)
+    bind(connection, patience(settings))
     if settings.notify:
         # Behind a pooler they would stay with a session that others get: see `Postgres.begin`.
         values = ", ".join(
@@ -151,14 +155,40 @@ def _bounded(
         return end.value
 
 
-def _look_at(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:
-    """See, without a round trip, whether the server has closed a connection while it was idle.
+def patience(settings: ServerSettings) -> float:
+    """Return after how many seconds without an answer a connection is given up."""
+    return settings.statement_timeout + _MARGIN
+
+
+def is_in_transaction(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether a connection has a transaction open, as the server said last."""
+    return connection.pgconn.transaction_status != TransactionStatus.IDLE
+
+
+def _reset(connection: psycopg.Connection[Any], _record: object, _state: object) -> None:
+    """Undo what was left open, which an error must have kept from being undone in its place."""
+    if is_in_transaction(connection):
+        connection.rollback()
+
+
+def is_alive(connection: psycopg.Connection[Any]) -> bool:
+    """Return, without a round trip, whether the server has left an idle connection open.
 
     What it has sent is waiting here: a farewell, then the end. Two reads find both.
     """
+    pgconn = connection.pgconn
     try:
-        with suppress(BlockingIOError):
-            connection.pgconn.consume_input()
-            connection.pgconn.consume_input()
-    except psycopg.OperationalError as error:
-        raise DisconnectionError from error
+        silent = select.poll()
+        silent.register(pgconn.socket, select.POLLIN)
+        if not silent.poll(0):
+            return True
+        pgconn.consume_input()
+        pgconn.consume_input()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _look_at(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:
+    if not is_alive(connection):
+        raise DisconnectionError

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import sqlalchemy as sa
 
 from taskkit.errors import BackendError
-from taskkit_relational.statements import Cursor, Statements
+from taskkit_relational.statements import Cursor, News, RemoteStatements
 from taskkit_relational.wakeup import Room, Source
 
 
@@ -41,7 +41,7 @@ class Server(Protocol):
     """What ``joining`` takes, in words."""
 
     @property
-    def statements(self) -> Statements:
+    def statements(self) -> RemoteStatements:
         """What it says."""
         ...
 
@@ -54,6 +54,18 @@ class Server(Protocol):
 
         Bounded: connecting, a statement, a wait for a lock, an answer that does not come.
         """
+        ...
+
+    def direct(self, connection: Any) -> Cursor:
+        """Return a cursor for what is said again and again; it stays with a driver's connection."""
+        ...
+
+    def is_alive(self, connection: Any) -> bool:
+        """Return, without a round trip, whether the server has left a connection open."""
+        ...
+
+    def is_in_transaction(self, connection: Any) -> bool:
+        """Return, without a round trip, whether a connection has a transaction open."""
         ...
 
     def begin(self, cursor: Cursor) -> Begun:
@@ -74,6 +86,13 @@ class Server(Protocol):
 
     def tell(self, cursor: Cursor, *, wakes: bool, finished: bool) -> None:
         """As ``commit`` tells, in the transaction of a caller, who may commit it much later."""
+        ...
+
+    def news(self, *, wakes: bool, finished: bool) -> News | None:
+        """Return what a statement tells that commits by itself, of at most one of two things.
+
+        None: nothing, or other processes cannot be told.
+        """
         ...
 
     def is_conflict(self, error: Exception) -> bool:

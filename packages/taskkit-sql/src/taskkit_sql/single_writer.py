@@ -8,7 +8,7 @@ as they would in SQLite's busy handler. Between processes ``BEGIN IMMEDIATE`` de
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from random import uniform
 from typing import Final, TypeVar
@@ -19,7 +19,7 @@ from taskkit.clock import Clock, monotonic, sleep
 from taskkit.errors import Unavailable
 from taskkit_relational.migrations import Layout
 from taskkit_relational.statements import Cursor
-from taskkit_relational.store import Look, Transaction
+from taskkit_relational.store import Alone, Committed, Look, Transaction, nobody
 from taskkit_sql.forking import attend
 from taskkit_sql.joining import driver_cursor
 from taskkit_sql.sqlite import Sqlite
@@ -53,7 +53,7 @@ class SingleWriter:
         self.clock = clock
         self._layout = layout
         self._create = create
-        self.committed: Callable[[Transaction], None] = lambda _transaction: None
+        self.committed: Committed = nobody
         """Called after each commit."""
         self.forking: list[Callable[[], None]] = []
         """Called before a fork: whoever holds a connection for long has to give it back."""
@@ -206,8 +206,18 @@ class SingleWriter:
             result = work(transaction)
             if transaction.wakes:
                 self.dialect.statements.wake(cursor)
-        self.committed(transaction)
+        self.committed(wakes=transaction.wakes, finished=transaction.finished)
         return result
+
+    def alone(
+        self,
+        work: Callable[[Alone], T | None],  # noqa: ARG002 - to begin and commit costs nothing here
+        *,
+        wakes: bool = False,  # noqa: ARG002 - as above
+        finished: Collection[str] = (),  # noqa: ARG002 - as above
+    ) -> T | None:
+        """Do nothing: each statement is a call of a function, not a round trip."""
+        return None
 
     def join(self, within: object, work: Callable[[Transaction], T]) -> T:
         """Do work in a caller's open transaction, all of it or none, and leave that open."""

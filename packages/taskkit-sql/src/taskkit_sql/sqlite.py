@@ -165,7 +165,7 @@ class Sqlite:
             )
         # The driver begins by itself only before a change, and not at all in autocommit; what is
         # put must not be committed before the caller commits.
-        if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+        if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]  # it is open
             cursor.execute("BEGIN IMMEDIATE")
 
 

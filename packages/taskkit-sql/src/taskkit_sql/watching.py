@@ -45,6 +45,7 @@ def _connecting(dialect: Any, _record: object, _arguments: object, options: dict
         options.setdefault("factory", _sqlite_connection())
     elif dialect.driver == "psycopg":
         options.setdefault("cursor_factory", _watched(_psycopg_cursor()))
+        _watch_direct()
     elif dialect.driver == "pymysql":
         options.setdefault("cursorclass", _watched(_pymysql_cursor()))
 
@@ -65,6 +66,14 @@ def _psycopg_cursor() -> Any:
     import psycopg
 
     return psycopg.Cursor
+
+
+def _watch_direct() -> None:
+    """Let those take part, too, that are no cursors of the driver."""
+    from taskkit_sql.postgres import Postgres
+    from taskkit_sql.postgres_direct import Direct
+
+    Postgres.direct_cursor = _watched(Direct)
 
 
 def _pymysql_cursor() -> Any:

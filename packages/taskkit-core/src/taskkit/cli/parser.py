@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from taskkit.cli import values
 
 # argparse has no public name for what add_subparsers returns.
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse names its type so
 
 STATES: Final = ("waiting", "queued", "running", "succeeded", "failed", "lost", "cancelled")
 

@@ -20,12 +20,14 @@ def run(namespace: argparse.Namespace) -> int:
     groups = _groups(namespace.groups)
     _log(namespace.log_level)
 
+    from taskkit.worker.heap import trim_heap
     from taskkit.worker.launch import KitReference
     from taskkit.worker.options import PartialSettings, check_processes
     from taskkit.worker.supervisor import supervise
 
     # The workers load the kit by its name, and nobody else does: this process stays small, and
     # after a change of the code they load the new code.
+    trim_heap()
     supervise(
         KitReference(app, namespace.discover),
         check_processes(namespace.processes),

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from taskkit.clock import micros
 from taskkit.errors import InvalidTask
 from taskkit.ids import new_id
-from taskkit.limits import check_duration, check_name, check_task
+from taskkit.limits import check_duration, check_name, check_tasks
 from taskkit.registry.retry import RetryRule, takes_exception
 from taskkit.task import (
     DEFAULT_MAX_HISTORY,
@@ -85,7 +85,7 @@ class TaskOptions:
                 "retry_on and never_retry_on select what the retry rule applies to, and there is "
                 "no rule: add one, such as retry=exponential(1)"
             )
-        check_task(NewTask(id=new_id(self.group), data=b"", **self.fields()))
+        check_tasks([NewTask(id=new_id(self.group), data=b"", **self.fields())])
 
     def fields(self) -> dict[str, Any]:
         """Return what these options say about every ``NewTask`` of the function."""

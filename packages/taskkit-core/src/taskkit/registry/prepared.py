@@ -9,7 +9,8 @@ from taskkit.convert import Moment, to_when
 from taskkit.errors import InvalidTask
 from taskkit.ids import new_id
 from taskkit.registry.options import Duration, to_seconds
-from taskkit.task import Label, NewTask
+from taskkit.task import Label, NewTask, in_common
+from taskkit.thaw import maker
 
 if TYPE_CHECKING:
     from taskkit.registry.function import FunctionTask
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_make_new = maker(NewTask)
 
 Arguments: TypeAlias = tuple[Any, ...] | Mapping[str, Any]
 """The arguments of one call: positional ones, or keyword ones by name."""
@@ -28,7 +31,7 @@ class Prepared(Generic[P, T]):
     Its methods are those of ``FunctionTask``.
     """
 
-    __slots__ = ("_eager", "_fields", "_function", "_within")
+    __slots__ = ("_common", "_eager", "_fields", "_function", "_within")
 
     def __init__(
         self,
@@ -42,6 +45,8 @@ class Prepared(Generic[P, T]):
         self._fields = fields
         self._within = within
         self._eager = eager
+        self._common: tuple[str, str, tuple[Any, ...]] | None = None
+        """What its calls have in common, once there was one: group, name, all behind the data."""
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result[T]:
         """Put a task that calls the function with these arguments, and return its result."""
@@ -97,10 +102,15 @@ class Prepared(Generic[P, T]):
     def _new(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NewTask:
         function = self._function
         data = function.codec.encode(args, kwargs)
-        fields = self._fields
         if function.unique_key is not None or function.lock_key is not None:
-            fields = {**function.key_fields(data), **fields}
-        return NewTask(id=new_id(fields["group"]), data=data, **fields)
+            fields = {**function.key_fields(data), **self._fields}
+            return NewTask(id=new_id(fields["group"]), data=data, **fields)
+        # By position: to call a class with keywords takes twice as long, and this is for each task.
+        if self._common is None:
+            group, name, *rest = in_common(NewTask(id="", data=b"", **self._fields))
+            self._common = group, name, tuple(rest)
+        group, name, options = self._common
+        return _make_new(new_id(group), group, name, data, *options)
 
     def _put(self, tasks: list[NewTask]) -> list[Result[T]]:
         kit = self._function.registry.kit
@@ -124,10 +134,10 @@ def split(call: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     Raises:
         InvalidTask: it is neither, such as an argument that is not in a tuple.
     """
-    if isinstance(call, Mapping):
-        return (), call
     if isinstance(call, tuple | list):
         return tuple(call), {}
+    if isinstance(call, Mapping):
+        return (), call
     raise InvalidTask(
         "expected the arguments of a call as a tuple of positional or a dict of keyword ones, "
         f"found {call!r:.200}: a single argument is ({call!r:.40},)"

@@ -198,7 +198,7 @@ class TaskRegistry:
         function = self._table.by_name.get(task.name)
         return None if function is None else function.retry_interval(task, exception)
 
-    def encode_data(self, group: str, task_name: str, data: Any) -> bytes:  # noqa: ARG002
+    def encode_data(self, group: str, task_name: str, data: Any) -> bytes:  # noqa: ARG002 - the protocol's parameter
         """Encode arguments: a dict of keyword ones, a tuple or list of positional ones, or None.
 
         Raises:

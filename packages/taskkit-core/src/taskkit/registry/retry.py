@@ -174,7 +174,7 @@ def takes_exception(rule: RetryRule) -> bool:
 
 def interval(rule: RetryRule, needs_exception: bool, count: int, error: Exception) -> float | None:
     """Ask a rule, and refuse an answer that is neither None nor seconds from 0."""
-    answer = rule(count, error) if needs_exception else rule(count)  # type: ignore[call-arg]
+    answer = rule(count, error) if needs_exception else rule(count)  # type: ignore[call-arg]  # looked at above
     if answer is not None:
         check_duration("what the retry rule returned", answer)
     return answer

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from taskkit.clock import monotonic, seconds
 from taskkit.groups import covered, covers, owner
 from taskkit.records import Claim, Claims, Outcome, Settlement
-from taskkit.worker.pace import OVERDUE, Pace
+from taskkit.worker.pace import OVERDUE, Lead, Pace
 
 if TYPE_CHECKING:
     from taskkit.backend import Backend
@@ -51,6 +51,17 @@ class _Post:
     """When it is worth asking again although nothing wakes us, on the monotonic clock."""
     handed: float = 0.0
     """When claims were last handed to the slots."""
+    ripens: float = field(default=float("inf"))
+    """When the next slot is about to become free, on the monotonic clock."""
+
+    def ahead(self, now: float, lead: float) -> int:
+        """Return how many tasks may be claimed beyond the free slots."""
+        ahead = self.pace.ahead(*self.slots.work())
+        self.ripens = float("inf")
+        if not ahead:
+            begun = (context.began for context in self.slots.contexts() if context.began)
+            ahead, self.ripens = self.pace.ripe(begun, now, lead)
+        return ahead
 
 
 class Claimer:
@@ -86,6 +97,7 @@ class Claimer:
         self._backend = backend
         self._worker_id = worker_id
         self._posts = {one.group: _Post(one, Pace(one.count)) for one in slots}
+        self._lead = Lead()
         self._ledger = ledger
         self._settings = settings
         self._poll = settings.poll * (PUSHED if backend.capabilities().wakeup == "push" else 1)
@@ -165,13 +177,13 @@ class Claimer:
 
     def _wants(self, posts: Sequence[_Post], now: float) -> dict[str, int]:
         wants: dict[str, int] = {}
-        left = 2 * MAX_CLAIM
+        left, lead = 2 * MAX_CLAIM, self._lead.seconds
         for post in posts:
             slots = post.slots
             if post.dry and now < post.due:
                 slots.low = -1
                 continue
-            ahead = post.pace.ahead(*slots.work())
+            ahead = post.ahead(now, lead)
             # Armed before we look: a slot that becomes free in between wakes us.
             slots.low = ahead // 2
             beyond = slots.outstanding() - slots.count
@@ -191,6 +203,8 @@ class Claimer:
         answer = self._backend.claim(self._worker_id, wants, relevant)
         now = monotonic()
         self._patience.worked()
+        if answer.claims:
+            self._lead.answered(now - asked)
         if not answer.alive:
             self._on_dead()
             return self._settings.heartbeat
@@ -252,6 +266,8 @@ class Claimer:
                 if post.slots.group not in listening:
                     looks.append(UNHEARD)
                     post.due = min(post.due, now + UNHEARD)
+            else:
+                looks.append(post.ripens - now)
         looks += [
             post.handed + OVERDUE - now for post in self._posts.values() if post.slots.ready()
         ]

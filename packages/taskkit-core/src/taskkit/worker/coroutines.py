@@ -144,7 +144,7 @@ class CoroutineSlots:
             return True
 
     async def _attempt(self, context: TaskContext) -> None:
-        began = monotonic()
+        began = context.began = monotonic()
         station, claim = self._station, context.claim
         context.relay = self._relay(asyncio.current_task())
         context.open = True

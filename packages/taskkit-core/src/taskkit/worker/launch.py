@@ -19,12 +19,15 @@ import signal
 import sys
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from taskkit.errors import InvalidSetting, TaskkitError
 
 if TYPE_CHECKING:
     from taskkit.kit import Kit
+
+QUIET: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+"""Signals that are held back while a process starts: until then nobody answers them."""
 
 # Module state, because the program that is being imported knows nothing of this launch, and the
 # call that has to stop comes from deep inside it.
@@ -173,7 +176,7 @@ def ignore_terminal() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # The supervisor starts its processes with these held back, see launcher.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGHUP, signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, QUIET)
 
 
 def why(error: BaseException) -> tuple[str, str]:

@@ -21,14 +21,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from taskkit.worker.launch import Payload
+from taskkit.worker.forked import Process, fork_template, running_threads
+from taskkit.worker.launch import QUIET, KitReference, Payload
 from taskkit.worker.line import Line
 from taskkit.worker.messages import Exited, LauncherEvent, Order, Ready, Started
 
 if TYPE_CHECKING:
     import socket
 
-_QUIET: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 _REAP_TIMEOUT: Final = 5.0
 """Seconds that a template gets to end once it was told to; it has nothing to finish."""
 
@@ -73,12 +73,12 @@ class TemplateLauncher:
 
     def __init__(self, payload: Payload) -> None:
         self.line, far = Line.pair()
-        self._process = start_interpreter("taskkit.worker.template", far)
+        self._process = start_template(payload, far)
         self._unsent: deque[tuple[Order, socket.socket]] = deque()
         self.alive = self.line.send(payload)
         self.ready = False
 
-    def launch(self, order: Order, near: Line, far: socket.socket) -> None:  # noqa: ARG002
+    def launch(self, order: Order, near: Line, far: socket.socket) -> None:  # noqa: ARG002 - the protocol's parameter
         """Ask for a fork, or keep the order until the kit is loaded."""
         # Sent earlier, many orders could fill the socket and block the supervisor.
         self._unsent.append((order, far))
@@ -163,9 +163,23 @@ class InterpreterLauncher:
         self._processes.clear()
 
 
+def start_template(payload: Payload, far: socket.socket) -> Process:
+    """Start a template process with one end of a line, which is closed here.
+
+    Where this process has loaded nothing of the program and has no second thread, as the command
+    line has not, a fork of it is as good as a fresh interpreter, and shares what that would have to
+    load again.
+    """
+    if isinstance(payload.kit, KitReference):
+        program = payload.kit.app.partition(":")[0].partition(".")[0]
+        if program not in sys.modules and not running_threads():
+            return fork_template(far)
+    return start_interpreter("taskkit.worker.template", far)
+
+
 def can_fork() -> bool:
     """Return whether this platform can fork and pass open files."""
-    return hasattr(os, "fork") and hasattr(signal, "pthread_sigmask")
+    return hasattr(os, "fork") and hasattr(signal, "pthread_sigmask") and Path("/dev/fd").is_dir()
 
 
 def start_interpreter(module: str, far: socket.socket) -> subprocess.Popen[bytes]:
@@ -177,7 +191,7 @@ def start_interpreter(module: str, far: socket.socket) -> subprocess.Popen[bytes
     environment = {**os.environ, "PYTHONPATH": f"{home}{os.pathsep}{given}" if given else home}
     # Ctrl-C reaches the whole foreground group. Until the child has its own handlers, a blocked
     # signal waits instead of killing it; the mask survives exec.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _QUIET)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, QUIET)
     try:
         return subprocess.Popen(  # noqa: S603 - this interpreter, and a module of our own
             [sys.executable, "-m", module, str(far.fileno())],

@@ -159,6 +159,7 @@ class _ThreadSlot:
         self.context = context
         settlement = raised = None
         try:
+            context.began = began
             context.open = True
             if ledger.revoked or began >= ledger.lease_end:
                 settlement = self._check_and_run(context, began)

@@ -13,12 +13,13 @@ import select
 import signal
 import socket
 import sys
-import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
+from taskkit.worker.forked import running_threads
+from taskkit.worker.heap import trim_heap
 from taskkit.worker.launch import Payload, ignore_terminal, load, settle_in, why
 from taskkit.worker.line import Line
 from taskkit.worker.messages import Birth, Exited, LoadFailed, Order, Ready, Started, Unsafe
@@ -46,17 +47,6 @@ def main(descriptor: int) -> None:
         line.send(Unsafe(threads))
         return
     _Template(kit, line).serve()
-
-
-def running_threads() -> tuple[str, ...]:
-    """Return the names of all threads but this one, as far as they have any."""
-    named = tuple(t.name for t in threading.enumerate() if t is not threading.current_thread())
-    try:
-        count = len(os.listdir("/proc/self/task")) - 1  # noqa: PTH208 - no Path for a count
-    except OSError:
-        return named
-    # Threads of C libraries are not Python's, and hold locks just the same.
-    return named + ("(not Python's)",) * (count - len(named))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +80,7 @@ class _Template:
         # Frozen objects are not visited by the collector, so that it does not write to their
         # pages, and these stay shared.
         gc.collect()
+        trim_heap()
         gc.freeze()
         self._line.send(Ready())
         while not self._line.ended:
@@ -186,6 +177,9 @@ def preload(kit: Kit) -> None:
     import_module("taskkit.worker.runtime")
     import_module("taskkit.worker.services")
     import_module("taskkit.schedule.scheduler")
+    # The interpreter itself imports these when a host is looked up, or a package's file is read.
+    import_module("encodings.idna")
+    import_module("importlib.readers")
     for part in (kit.backend, kit.handler):
         # Optional: what a backend or a handler imports only when it is first used.
         load_more = getattr(part, "preload", None)

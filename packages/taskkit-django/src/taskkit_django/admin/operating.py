@@ -107,7 +107,7 @@ def may(request: HttpRequest, permission: str, model: type[Any] = Task) -> bool:
     names = [get_permission_codename(permission, meta)]
     if permission == "view":
         names.append(get_permission_codename("change", meta))
-    return any(request.user.has_perm(f"{meta.app_label}.{name}") for name in names)  # type: ignore[union-attr]
+    return any(request.user.has_perm(f"{meta.app_label}.{name}") for name in names)  # type: ignore[union-attr]  # the site's users
 
 
 def log(request: HttpRequest, objects: Sequence[Any], flag: int, message: str) -> None:

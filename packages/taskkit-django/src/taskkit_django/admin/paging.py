@@ -87,7 +87,9 @@ def _searched(wanted: Wanted, rows: QuerySet[Any], size: int) -> Found:
         return Found(found[:size], write_key(wanted, found[size - 1]))
     if not searching or wanted.groups is not None:
         return Found(found, None)
-    edge = rows[limit - 1 : limit].first()  # where the window ended, if it did
+    # Where the window ended, if it did: asked for no more than an index has.
+    names = dict.fromkeys(each.lstrip("-") for each in wanted.order)
+    edge = next(iter(rows.values_list(*names, named=True)[limit - 1 : limit]), None)
     return Found(found, None if edge is None else write_key(wanted, edge), edge is not None)
 
 
@@ -108,7 +110,7 @@ def _ids(wanted: Wanted, rows: QuerySet[Any], limit: int, most: int) -> list[str
         parameters.append(f"%{escaped}%")
     down = [f"{column[e.lstrip('-')]}{' DESC' * e.startswith('-')}" for e in wanted.order]
     sql = (
-        f"WITH found ({', '.join(column.values())}) AS ({' UNION ALL '.join(texts)}) "  # noqa: S608
+        f"WITH found ({', '.join(column.values())}) AS ({' UNION ALL '.join(texts)}) "  # noqa: S608 - own names
         f"SELECT {column['id']} FROM found WHERE {' AND '.join(conditions)} "
         f"ORDER BY {', '.join(down)} LIMIT {most}"
     )

@@ -9,6 +9,7 @@ from django.db import connections, router
 from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
 
+from taskkit_django.admin import mysql
 from taskkit_django.models import PREFIX, Task
 from taskkit_django.sections import (
     STATES,
@@ -76,10 +77,7 @@ def alias() -> str:
 def whole(model: type[Task]) -> QuerySet[Any]:
     """Return all tasks as rows of a part, to look up some by their ids."""
     found: QuerySet[Any] = model._default_manager.using(alias())
-    if model is QueuedTask and connections[found.db].vendor == "mysql":
-        # There the index has columns of its own in the place of those that it stands for.
-        found = found.annotate(rank=RawSQL("place_rank", ()), at=RawSQL("place_at", ()))
-    return found
+    return mysql.annotated(found, STATES.get(model)) if _is_mysql(found.db) else found
 
 
 def part(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -87,9 +85,7 @@ def part(rows: QuerySet[Any]) -> QuerySet[Any]:
     state = STATES.get(rows.model)
     if state is None:
         return rows
-    if connections[rows.db].vendor == "mysql":  # it finds no index by a condition in words
-        return rows.filter(state=state)
-    return rows.filter(said(where(state)))
+    return mysql.chosen(rows, state) if _is_mysql(rows.db) else rows.filter(said(where(state)))
 
 
 def where(state: int) -> str:
@@ -114,15 +110,16 @@ def said(condition: str) -> RawSQL:
 
 def order(model: type[Task]) -> tuple[str, ...]:
     """Return the order of a part."""
-    if model is QueuedTask and connections[alias()].vendor == "mysql":
-        return ("group", "rank", "at", "id")
+    state = STATES.get(model)
+    if state in mysql.ORDERS and _is_mysql(alias()):
+        return mysql.ORDERS[state]
     return PLACES[model].order
 
 
 def finished_groups(most: int) -> list[str]:
     """Return the names of groups that have finished tasks, one more than ``most`` at the most."""
     connection = connections[alias()]
-    text = (_MYSQL_GROUPS if connection.vendor == "mysql" else _GROUPS).format(
+    text = (_MYSQL_GROUPS if _is_mysql(connection.alias) else _GROUPS).format(
         table=connection.ops.quote_name(f"{PREFIX}task"),
         finished="purge_at IS NOT NULL",
         most=most + 1,
@@ -130,6 +127,10 @@ def finished_groups(most: int) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(text)
         return [_text(row[0]) for row in cursor]
+
+
+def _is_mysql(using: str) -> bool:
+    return connections[using].vendor == "mysql"
 
 
 def _text(value: Any) -> str:

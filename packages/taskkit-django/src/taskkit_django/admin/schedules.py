@@ -26,7 +26,7 @@ from taskkit_django.admin.showing import bare_name
 from taskkit_django.handler import known_names
 from taskkit_django.kit import kit
 from taskkit_django.models import Schedule
-from taskkit_django.recurring import declared
+from taskkit_django.recurring import run_now
 from taskkit_django.sections import ScheduleEntry as Entry
 
 _LOGGED: Final = {
@@ -209,7 +209,7 @@ def _steer(request: HttpRequest) -> None:
 def _do(what: str, scheduler: str, key: str) -> str:
     schedules = kit().schedules
     if what == "run":
-        return f"put the task {_run_now(scheduler, key)}."
+        return f"put the task {run_now(kit(), scheduler, key)}."
     if what == "pause":
         schedules.pause(key, scheduler)
     elif what == "resume":
@@ -217,15 +217,6 @@ def _do(what: str, scheduler: str, key: str) -> str:
     else:
         schedules.remove(key, scheduler)
     return _LOGGED[what].lower()
-
-
-def _run_now(scheduler: str, key: str) -> str:
-    entries = {**(kit().schedule_entries or {}), **declared()}.get(scheduler, ())
-    for entry in entries:
-        # Its data is in this process's code, not in the store.
-        if not isinstance(entry, ScheduleEntry) and entry["key"] == key:
-            return kit().initiate_task(entry["group"], entry["name"], entry["data"]).id
-    return kit().schedules.run_now(key, scheduler)
 
 
 def register(site: admin.AdminSite) -> None:

@@ -62,6 +62,7 @@ class Mysql:
 
     def __init__(self, alias: str, prefix: str, settings: dict[str, Any]) -> None:
         self.statements = MysqlStatements(prefix)
+        self.shortcuts = self.statements.shortcuts
         self._alias = alias
         self._prefix = prefix
         self._settings = settings
@@ -138,6 +139,13 @@ class Mysql:
 
     def tell(self, cursor: Cursor, *, wakes: bool, finished: bool) -> None:
         """Do nothing: other processes find out by looking."""
+
+    def takes_shortcuts(self, *, joined: bool) -> bool:
+        """Return whether the look at the limits locks nothing: see ``Shortcuts``."""
+        return not joined and self._is_level_right
+
+    def news(self, *, wakes: bool, finished: bool, joined: bool) -> None:
+        """Return nothing: other processes find out by looking."""
 
     # ---- errors
 

@@ -24,7 +24,7 @@ from taskkit_django.backend.vendor import Vendor
 from taskkit_relational import reading
 from taskkit_relational.backend import RelationalBackend
 from taskkit_relational.migrations import Layout
-from taskkit_relational.store import Store, Transaction
+from taskkit_relational.store import Store
 from taskkit_relational.wakeup import Room, Source, Wakeup
 
 
@@ -57,14 +57,11 @@ def open_backend(
     callers, pool = Callers(alias), Pool(alias, vendor)
     database = Transactions(vendor, tables, callers, clock)
     engine = Transactions(vendor, tables, pool, clock) if private else database
-    store = Store(database, vendor.statements)
-    working = Store(engine, vendor.statements) if private else store
+    store = Store(database, vendor.statements, vendor.shortcuts)
+    working = Store(engine, vendor.statements, vendor.shortcuts) if private else store
     wakeup = Wakeup(
         _Tidy(vendor.source(Watching(vendor, tables, pool)), callers), _over(store), clock
     )
-
-    def committed(transaction: Transaction) -> None:
-        wakeup.committed(wakes=transaction.wakes, finished=transaction.finished)
 
     def may_refuse(steered: int) -> bool:
         known = store.controlled
@@ -73,7 +70,7 @@ def open_backend(
         )
 
     database.may_refuse = may_refuse
-    database.committed = engine.committed = committed
+    database.committed = engine.committed = wakeup.committed
     pool.forked = wakeup.reset
     house = House(alias, vendor, layout, tables, callers, pool, wakeup, reopening)
     backend = RelationalBackend(store, wakeup, house, f"django://{alias}", engine=working)

@@ -14,6 +14,7 @@ from psycopg.rows import tuple_row
 
 from taskkit.errors import BackendError
 from taskkit_django.backend.postgres_errors import translate
+from taskkit_django.backend.preparing import PreparingPuts
 from taskkit_django.backend.vendor import Begun, Reader
 from taskkit_relational.dialects.postgres import errors
 from taskkit_relational.dialects.postgres.listening import (
@@ -23,14 +24,12 @@ from taskkit_relational.dialects.postgres.listening import (
     channel_of,
 )
 from taskkit_relational.dialects.postgres.planning import PLANNING
-from taskkit_relational.dialects.postgres.rarer import NOW
+from taskkit_relational.dialects.postgres.rarer import CLOCK
 from taskkit_relational.dialects.postgres.statements import PostgresStatements
 from taskkit_relational.migrations import VERSION_TABLE
 from taskkit_relational.polling import Polling, Sign
-from taskkit_relational.statements import Cursor
+from taskkit_relational.statements import Cursor, News
 from taskkit_relational.wakeup import Source
-
-_NOW: Final = NOW.removeprefix("SELECT ")
 
 _TABLES: Final = """
 SELECT relname FROM pg_catalog.pg_class
@@ -67,6 +66,7 @@ class Postgres:
 
     def __init__(self, alias: str, prefix: str, settings: dict[str, Any], notify: bool) -> None:
         self.statements = PostgresStatements(prefix)
+        self.shortcuts = self.statements.shortcuts
         self.wakeup: Literal["push", "poll"] = "push" if notify else "poll"
         self._alias = alias
         self._prefix = prefix
@@ -74,7 +74,9 @@ class Postgres:
         self._notify = notify
         self._channel = channel_of(prefix)
         self._tag = (0, "")
-        look = f"SELECT {_NOW}, controls FROM {prefix}store"  # noqa: S608 - own names
+        # With this, Django has it that a pooler gives the next statement to another session.
+        self._prepares_puts = notify and not settings.get("DISABLE_SERVER_SIDE_CURSORS")
+        look = f"SELECT {CLOCK}, controls FROM {prefix}store"  # noqa: S608 - own names
         told = f", pg_notify('{self._channel}', '{CLAIMABLE}')" if notify else ""
         self._join = look.replace("controls", f"controls{told}").encode()
         # One round trip, and at READ COMMITTED whatever the database's default is.
@@ -85,7 +87,8 @@ class Postgres:
     def cursor(self, connection: BaseDatabaseWrapper) -> Cursor:
         """Return a cursor of the driver, with parameters apart from the text."""
         driver = cast("psycopg.Connection[Any]", connection.connection)
-        return cast("Cursor", psycopg.Cursor(driver, row_factory=tuple_row))
+        kind = PreparingPuts if self._prepares_puts and driver.prepare_threshold is None else None
+        return cast("Cursor", (kind or psycopg.Cursor)(driver, row_factory=tuple_row))
 
     def own_settings(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Return the project's, in autocommit, outside of any pool, with bounded waits."""
@@ -146,7 +149,7 @@ class Postgres:
             text = (
                 f"SELECT pg_notify('{self._channel}', kind || '{self.tag()}') "  # noqa: S608 - own names
                 f"FROM {self.statements.prefix}waiting "
-                f"WHERE kind IN ({kinds}) AND until > {_NOW}; COMMIT"
+                f"WHERE kind IN ({kinds}) AND until > {CLOCK}; COMMIT"
             )
         cast("psycopg.Cursor[Any]", cursor).execute(text.encode(), prepare=False)
 
@@ -154,6 +157,18 @@ class Postgres:
         """Tell everybody when the caller commits: who will wait by then, nobody knows now."""
         if self._notify and finished:
             cursor.execute("SELECT pg_notify(%s, %s)", (self._channel, FINISHED))
+
+    def takes_shortcuts(self, *, joined: bool) -> bool:  # noqa: ARG002 - always
+        """Return that it is a gain everywhere."""
+        return True
+
+    def news(self, *, wakes: bool, finished: bool, joined: bool) -> News | None:
+        """Return what a statement tells: who will wait when a caller commits, nobody knows now."""
+        kinds = _kinds(wakes, finished)
+        if not self._notify or not kinds:
+            return None
+        text = kinds[0] if joined else f"{kinds[0]}{self.tag()}"
+        return News(self._channel, kinds[0], text, if_promised=not joined)
 
     def tag(self) -> str:
         """Return what this process signs its news with: it has told its own threads already."""
@@ -170,7 +185,8 @@ class Postgres:
 
     def is_lost(self, error: BaseException) -> bool:
         """Return whether the connection is of no more use."""
-        return errors.is_lost(error)
+        # A prepared statement that is gone (26000): somebody has reset the session since.
+        return errors.is_lost(error) or errors.state_of(error) == "26000"
 
     def translate(self, error: BaseException) -> BackendError:
         """Return what a driver's error means to a user and what to do; never with a password."""

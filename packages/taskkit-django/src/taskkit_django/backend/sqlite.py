@@ -17,7 +17,7 @@ from taskkit.errors import BackendError, Corrupt, SchemaMismatch, Unavailable
 from taskkit_django.backend.vendor import Begun, Reader
 from taskkit_relational.dialects.sqlite.source import SqliteSource
 from taskkit_relational.dialects.sqlite.statements import SqliteStatements
-from taskkit_relational.statements import Cursor
+from taskkit_relational.statements import Cursor, Shortcuts
 from taskkit_relational.store import Look
 from taskkit_relational.wakeup import Source
 
@@ -123,6 +123,15 @@ class Sqlite:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     # ---- errors
+
+    shortcuts: Shortcuts | None = None
+
+    def takes_shortcuts(self, *, joined: bool) -> bool:  # noqa: ARG002 - never
+        """Return that it is no gain: to begin and to commit costs no round trip."""
+        return False
+
+    def news(self, *, wakes: bool, finished: bool, joined: bool) -> None:
+        """Return nothing: nothing is said alone."""
 
     def is_conflict(self, error: BaseException) -> bool:  # noqa: ARG002 - waited for already
         """Return no: who has the lock is in nobody's way."""

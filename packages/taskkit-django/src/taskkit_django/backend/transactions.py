@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from random import uniform
 from typing import Final, Protocol, TypeVar
@@ -18,7 +18,7 @@ from taskkit_django.backend.tables import Tables
 from taskkit_django.backend.vendor import Vendor
 from taskkit_django.backend.watching import watched
 from taskkit_relational.statements import Cursor
-from taskkit_relational.store import Look, Transaction
+from taskkit_relational.store import Alone, Committed, Look, Transaction, nobody
 
 _TRIES: Final = 10
 _FIRST_PAUSE: Final = 0.002
@@ -68,7 +68,7 @@ class Transactions:
     def __init__(self, vendor: Vendor, tables: Tables, lender: Lender, clock: Clock | None) -> None:
         self.vendor = vendor
         self.clock = clock
-        self.committed: Callable[[Transaction], None] = lambda _transaction: None
+        self.committed: Committed = nobody
         """Called after each commit."""
         self.may_refuse: Callable[[int], bool] = lambda _steered: True
         """Whether a put may be refused once it is half done, as of a count of changes to limits."""
@@ -122,7 +122,40 @@ class Transactions:
         # What a connection does not survive once begun may have been committed nevertheless.
         result = self._again(within, may_repeat=lambda: not begun)
         if begun:
-            self.committed(begun[0])
+            self.committed(wakes=begun[0].wakes, finished=begun[0].finished)
+        return result
+
+    def alone(
+        self,
+        work: Callable[[Alone], T | None],
+        *,
+        wakes: bool = False,
+        finished: Collection[str] = (),
+    ) -> T | None:
+        """Say statements: of a caller's transaction, or in autocommit."""
+        now = None if self.clock is None else self.clock.now()
+        is_joined = False
+
+        def within(connection: BaseDatabaseWrapper, cursor: Cursor) -> T | None:
+            nonlocal is_joined
+            self._tables.ensure(cursor)
+            is_joined = is_in_transaction(connection)
+            if not self.vendor.takes_shortcuts(joined=is_joined):
+                return None
+            news = self.vendor.news(wakes=wakes, finished=bool(finished), joined=is_joined)
+            alone = Alone(cursor, now, news)
+            if not is_joined:
+                return work(alone)
+            result = self._joined_alone(connection, lambda: work(alone))
+            if result is not None:
+                self._tell_later(connection, wakes=wakes, finished=finished)
+            return result
+
+        # To put or to settle again changes nothing more; a claim whose answer was lost is given
+        # back by the heartbeats that do not name it.
+        result = self._again(within)
+        if result is not None and not is_joined:
+            self.committed(wakes=wakes, finished=finished)
         return result
 
     def join(self, within: object, work: Callable[[Transaction], T]) -> T:
@@ -156,11 +189,7 @@ class Transactions:
     def _joined(
         self, connection: BaseDatabaseWrapper, cursor: Cursor, work: Callable[[Transaction], T]
     ) -> T:
-        if connection.needs_rollback:
-            raise Unsupported(
-                f"expected a transaction on {connection.alias!r} that can be committed, found one "
-                "that an earlier error has broken; leave its atomic() block first"
-            )
+        _check_joinable(connection)
         self.vendor.join(cursor)
         begun = self.vendor.begun(cursor)
         now = begun.now if self.clock is None else self.clock.now()
@@ -177,8 +206,28 @@ class Transactions:
                 raise
         self.vendor.tell(cursor, wakes=done.wakes, finished=bool(done.finished))
         if connection.in_atomic_block:
-            transaction.on_commit(lambda: self.committed(done), using=connection.alias)
+            self._tell_later(connection, wakes=done.wakes, finished=done.finished)
         return result
+
+    def _joined_alone(
+        self, connection: BaseDatabaseWrapper, work: Callable[[], T | None]
+    ) -> T | None:
+        _check_joinable(connection)
+        try:
+            return work()
+        except BaseException:
+            # As an error of the ORM would: PostgreSQL takes no further statement.
+            connection.needs_rollback = connection.in_atomic_block
+            raise
+
+    def _tell_later(
+        self, connection: BaseDatabaseWrapper, *, wakes: bool, finished: Collection[str]
+    ) -> None:
+        """Tell this process when the caller commits."""
+        if connection.in_atomic_block:
+            transaction.on_commit(
+                lambda: self.committed(wakes=wakes, finished=finished), using=connection.alias
+            )
 
     def _undoable(self, cursor: Cursor, work: Callable[[], T]) -> T:
         cursor.execute("SAVEPOINT taskkit_put")
@@ -265,6 +314,14 @@ class Transactions:
             return self.vendor.is_lost(cause(error))
         # Interrupted: nobody knows what is under way on it.
         return isinstance(error, _INTERRUPTIONS) or not isinstance(error, Exception)
+
+
+def _check_joinable(connection: BaseDatabaseWrapper) -> None:
+    if connection.needs_rollback:
+        raise Unsupported(
+            f"expected a transaction on {connection.alias!r} that can be committed, found one "
+            "that an earlier error has broken; leave its atomic() block first"
+        )
 
 
 def is_in_transaction(connection: BaseDatabaseWrapper) -> bool:

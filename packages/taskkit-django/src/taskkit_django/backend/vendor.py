@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from taskkit.errors import BackendError
-from taskkit_relational.statements import Cursor, Statements
+from taskkit_relational.statements import Cursor, News, Shortcuts, Statements
 from taskkit_relational.wakeup import Source
 
 
@@ -107,6 +107,22 @@ class Vendor(Protocol):
 
     def tell(self, cursor: Cursor, *, wakes: bool, finished: bool) -> None:
         """As ``commit`` tells, in the transaction of a caller, who may commit it much later."""
+        ...
+
+    @property
+    def shortcuts(self) -> Shortcuts | None:
+        """What can be said in one statement, where that is a gain."""
+        ...
+
+    def takes_shortcuts(self, *, joined: bool) -> bool:
+        """Return whether it can be said here: in a caller's transaction, or in autocommit."""
+        ...
+
+    def news(self, *, wakes: bool, finished: bool, joined: bool) -> News | None:
+        """Return what a statement tells there, of at most one of two things.
+
+        None: nothing, or other processes cannot be told.
+        """
         ...
 
     def is_conflict(self, error: BaseException) -> bool:

@@ -7,8 +7,15 @@ from types import MappingProxyType
 from typing import Any, Final, ParamSpec, Protocol, TypeVar, overload
 
 from taskkit.errors import InvalidTask
-from taskkit.registry.options import Duration, KeyBy
-from taskkit.task import DEFAULT_TTL, OnLost, UniqueScope
+from taskkit.registry.options import Duration, Isolation, KeyBy
+from taskkit.task import (
+    DEFAULT_MAX_HISTORY,
+    DEFAULT_MAX_LOST,
+    DEFAULT_TTL,
+    Label,
+    OnLost,
+    UniqueScope,
+)
 from taskkit_django.celery.retrying import (
     DEFAULT_BACKOFF_MAX,
     DEFAULT_DELAY,
@@ -65,6 +72,10 @@ def shared_task(
     expires: Duration | None = None,
     ttl: Duration = DEFAULT_TTL,
     on_lost: OnLost | None = None,
+    max_lost: int = DEFAULT_MAX_LOST,
+    max_history: int = DEFAULT_MAX_HISTORY,
+    labels: Mapping[str, Label] = _NONE,
+    isolation: Isolation = "thread",
 ) -> Decorator: ...
 @overload
 def shared_task(function: None = None, /, *, bind: bool, **options: Any) -> Any: ...
@@ -84,7 +95,8 @@ def shared_task(function: Callable[..., Any] | None = None, /, **options: Any) -
 
             ``acks_late``: run it again if its worker died; without it the task is then ``lost``,
             for a person to decide. Of taskkit itself: ``priority``, ``time_limit``, ``unique``,
-            ``unique_scope``, ``lock``, ``limit``, ``expires``, ``ttl``, ``on_lost``.
+            ``unique_scope``, ``lock``, ``limit``, ``expires``, ``ttl``, ``on_lost``, ``max_lost``,
+            ``max_history``, ``labels``, ``isolation``.
 
     Raises:
         InvalidTask: an option is unknown, or outside its limits.

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.core.management.base import OutputWrapper
 
+_FEW: Final = 100
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -26,6 +27,13 @@ def print_table(out: OutputWrapper, headers: Sequence[str], rows: Sequence[Seque
     for row in (headers, *texts):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         out.write("  ".join(cells).rstrip())
+
+
+def few(text: str) -> int:
+    """Return a number from 0 to 100."""
+    if not re.fullmatch(r"\d{1,3}", text) or int(text) > _FEW:
+        raise ArgumentTypeError(f"expected a number from 0 to {_FEW}, found {text!r}")
+    return int(text)
 
 
 def age(text: str) -> timedelta:

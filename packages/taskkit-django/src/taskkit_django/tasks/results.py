@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -151,14 +152,22 @@ def _workers(record: Record, history: Sequence[Attempt]) -> list[str]:
 
 def _as_put(task: DjangoTask, stored: Task) -> DjangoTask:
     deferred = stored.due > stored.created and stored.retry_count == 0
+    alias = stored.labels.get(BACKEND, task.backend)
     changes = {
-        "backend": stored.labels.get(BACKEND, task.backend),
+        "backend": alias if alias in getattr(settings, "TASKS", {}) else task.backend,
         "priority": stored.priority,
         "queue_name": stored.group,
         "run_after": _moment(stored.due) if deferred else None,
     }
     changed = {name: each for name, each in changes.items() if each != getattr(task, name)}
-    return task.using(**changed) if changed else task
+    if not changed:
+        return task
+    # Not by using(), which would refuse what the settings do not allow any more: it was put when
+    # they did, and now has to be run, and found.
+    as_put = copy(task)
+    for name, each in changed.items():
+        object.__setattr__(as_put, name, each)
+    return as_put
 
 
 def _moment(instant: int | None) -> Any:

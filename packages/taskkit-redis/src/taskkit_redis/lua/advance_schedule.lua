@@ -1,4 +1,4 @@
--- uses base records lines queue transitions putting
+-- uses base records lines queue finished transitions putting
 -- A schedule moves on, and its tasks are put, if it has not moved meanwhile.
 --
 -- Tasks of other partitions are left in the outbox, in the same step: they will be put.

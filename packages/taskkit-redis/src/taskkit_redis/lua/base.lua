@@ -28,7 +28,8 @@ local native = ARGV[1] == ''
 local clock = call('TIME')
 local now = ARGV[1]
 if native then
-  now = string.format('%012.0f%06.0f', clock[1], clock[2])
+  -- Cut out, not formatted: that would take longer than most commands.
+  now = string.sub('00' .. clock[1], -12) .. string.sub('00000' .. clock[2], -6)
 end
 local instant = tonumber(now)
 
@@ -129,6 +130,15 @@ end
 
 local function is_plain(raw)
   return string.byte(raw, 5) == NO_OPTIONS
+end
+
+-- Whether a record is as put by new_record, without options, and was not changed since. By bytes: a
+-- string that is cut out has to be made first.
+local function is_untouched(raw)
+  local outer, head, _, state, options = string.byte(raw, 1, 5)
+  local expires, attempt, retries, losses = string.byte(raw, 48, 51)
+  return options == NO_OPTIONS and outer == 0x92 and head == 0x9a and state == 0x71
+    and expires == 0xa0 and attempt == 0 and retries == 0 and losses == 0
 end
 
 local function key_of(id)

@@ -1,4 +1,4 @@
--- uses base records lines queue transitions leaving
+-- uses base records lines queue finished transitions leaving
 -- Remove workers whose lease is over and who run nothing anywhere.
 --
 -- ARGV[3…]  ids

@@ -1,4 +1,4 @@
--- uses base records lines queue transitions
+-- uses base records lines queue finished transitions
 -- Unclaimed: cancelled. Running: to be cancelled.
 --
 -- ARGV[3…]  id and length of its group's name, of each

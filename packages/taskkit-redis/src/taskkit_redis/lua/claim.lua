@@ -1,12 +1,12 @@
--- uses base records lines queue transitions
+-- uses base records lines queue finished transitions
 -- Queued: running.
 --
 -- ARGV[3]  worker
 -- ARGV[4]  how many wants follow, each as name and number
 -- then the groups that are excluded
 -- Answers: now, 1 if the worker is alive, 1 if there is more work than one script should do at once,
--- when something more becomes claimable by itself (or empty), the name of a want and the number of
--- its claims for each want, and then of each claim: id, record, token.
+-- when something more becomes claimable by itself (or empty), for each want the number of its claims,
+-- the token of them all (empty: there are none), and a list: of each claim, id and record.
 --
 -- What a claim looks at leaves the line: it is given, or parked, or it waits again. So the lines are
 -- cut from their beginning, and nothing is passed over twice.
@@ -36,11 +36,12 @@ if is_special and transitions().sweep(500) then
   for place = 1, count do
     nothing[4 + place] = 0
   end
+  nothing[5 + count], nothing[6 + count] = '', {}
   tell()
   return nothing
 end
 if native and call('ZRANGEBYSCORE', P .. 'old', '-inf', instant, 'LIMIT', 0, 1)[1] then
-  transitions().trim(20)
+  finished().trim(64)
 end
 -- Of what was swept. Of what this claim itself lets into lines nobody has to be told: whoever sleeps
 -- knows when it is due.
@@ -173,32 +174,36 @@ end
 
 -- ---- which tasks
 
+-- Places are counted: # looks for the end of a table anew each time.
+local SHORT = records().SHORT
 local claims, runs, mine, busy = {}, {}, {}, {}
-local token = nil
-local endings = {}
 local given = 0
+local token = nil
+local fronts = {}
 
--- The entry of a running task is: token, began, "c" if it is to be cancelled, length of the group's
--- name, due, worker (see records).
-
-local function give(group, id, raw, due)
-  -- The counter never lags behind the server's clock, so that a replica that takes over with an older
-  -- one gives no token again.
-  token = token
-    or math.max(tonumber(call('GET', P .. 'token') or '0'), clock[1] * 1000000 + clock[2])
-  token = token + 1
-  local number = string.format('%016.0f', token)
-  local ending = endings[group]
-  if not ending then
-    ending = now .. '-' .. string.format('%03d', #group)
-    endings[group] = ending
+-- With what the entries of all tasks of a group begin (see records). All claims of one script have one
+-- token: it has to grow with every claim of a task, and none is claimed twice here.
+local function front_of(group)
+  local front = fronts[group]
+  if not front then
+    -- The counter never lags behind the server's clock, so that a replica that takes over with an
+    -- older one gives no token again.
+    token = token
+      or 1 + math.max(tonumber(call('GET', P .. 'token') or '0'), clock[1] * 1000000 + clock[2])
+    front = string.format('%016.0f', token) .. now .. '-'
+      .. string.format('%03d%03d', #group, #worker) .. worker
+    fronts[group] = front
   end
-  -- Counted: # looks for the end of a table anew each time.
-  local two, three = 2 * given, 3 * given
+  return front
+end
+
+-- `known` is what the entry says of the task: its record, or its due.
+local function give(group, id, raw, known)
+  local first, second = 2 * given + 1, 2 * given + 2
   given = given + 1
-  runs[two + 1], runs[two + 2] = id, number .. ending .. due .. worker
-  mine[two + 1], mine[two + 2] = number, id
-  claims[three + 1], claims[three + 2], claims[three + 3] = id, raw, number
+  runs[first], runs[second] = id, front_of(group) .. known
+  claims[first], claims[second] = id, raw
+  mine[given] = id
   busy[group] = (busy[group] or 0) + 1
 end
 
@@ -244,35 +249,44 @@ local function consider(group, id, member, raw)
       queue().free_key(task)
     end
   end
-  give(group, id, raw, due)
+  give(group, id, raw, is_untouched(raw) and #raw < SHORT and raw or due)
   return 1
+end
+
+-- Whether a piece of a line is due: it is in the order of the due, if all of it is of one priority.
+local function are_due(line)
+  local first, last = line[1], line[#line]
+  return string.sub(first, 1, 3) == string.sub(last, 1, 3) and string.sub(last, 4, 21) <= now
 end
 
 -- Take up to `most` from the beginning of a group's line; return how many, and whether it is empty.
 local function take(group, most)
   local key, prefix, taken = P .. 'q:' .. group, group .. '_', 0
+  local longer = key_of(prefix)
   while taken < most and examined < BUDGET do
     local line = call('ZRANGE', key, 0, most - taken - 1)
-    if #line == 0 then
+    local size = #line
+    if size == 0 then
       return taken, true
     end
     local ids, keys = {}, {}
-    for place, member in ipairs(line) do
-      local id = prefix .. string.sub(member, 22)
-      ids[place], keys[place] = id, key_of(id)
+    for place = 1, size do
+      local tail = string.sub(line[place], 22)
+      ids[place], keys[place] = prefix .. tail, longer .. tail
     end
     local raws = read_all('MGET', nil, keys)
-    call('ZREMRANGEBYRANK', key, 0, #line - 1)
-    for place, member in ipairs(line) do
-      local raw, due = raws[place], string.sub(member, 4, 21)
-      if raw and due <= now and is_plain(raw) then
-        give(group, ids[place], raw, due)
+    call('ZREMRANGEBYRANK', key, 0, size - 1)
+    local all_due = are_due(line)
+    for place = 1, size do
+      local raw = raws[place]
+      if all_due and raw and is_untouched(raw) then
+        give(group, ids[place], raw, #raw < SHORT and raw or string.sub(line[place], 4, 21))
         taken = taken + 1
       else
-        taken = taken + consider(group, ids[place], member, raw)
+        taken = taken + consider(group, ids[place], line[place], raw)
       end
     end
-    examined = examined + #line
+    examined = examined + size
   end
   if taken < most then
     more = true
@@ -401,7 +415,7 @@ end
 if #runs > 0 then
   call('SET', P .. 'token', string.format('%.0f', token))
   many('HSET', P .. 'running', runs)
-  many('ZADD', P .. 'run:' .. worker, mine)
+  many('SADD', P .. 'run:' .. worker, mine)
   call('SADD', P .. 'runners', worker)
   for group, by in pairs(busy) do
     if by > 0 then
@@ -414,8 +428,6 @@ local answer = { now, 1, more and 1 or 0, soonest or '' }
 for _, got in ipairs(numbers) do
   answer[#answer + 1] = got
 end
-local place = #answer
-for number = 1, 3 * given do
-  answer[place + number] = claims[number]
-end
+answer[#answer + 1] = given > 0 and string.format('%.0f', token) or ''
+answer[#answer + 1] = claims
 return answer

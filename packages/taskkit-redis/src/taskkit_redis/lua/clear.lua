@@ -9,7 +9,7 @@ local cursor = ARGV[3]
 local newest = tonumber(call('GET', P .. 'token') or '0')
 call('SET', P .. 'token', string.format('%.0f', math.max(newest, clock[1] * 1000000 + clock[2])))
 local kept = { [P .. 'token'] = true, [P .. 'layout'] = true }
-for _ = 1, 20 do
+for _ = 1, 5 do
   local page = call('SCAN', cursor, 'MATCH', P .. '*', 'COUNT', 500)
   cursor = page[1]
   local found = {}

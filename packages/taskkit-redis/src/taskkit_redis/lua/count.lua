@@ -1,4 +1,4 @@
--- uses base records lines queue transitions
+-- uses base records finished
 -- ARGV[3]  1: all groups; else those that follow
 -- Answers, for each group and state that has any: group, state, how many, the smallest due.
 --
@@ -80,20 +80,24 @@ end
 
 local NAMES = { s = 'succeeded', f = 'failed', l = 'lost', c = 'cancelled' }
 
+-- Whether that could be said at once.
 local function count_finished(group)
   for letter, name in pairs(NAMES) do
-    local key = P .. 'f:' .. letter .. group
-    local first = call('ZRANGE', key, 0, 0)[1]
-    if first then
-      local raw = call('GET', key_of(group .. '_' .. first))
-      local task = raw and records().task_of(group .. '_' .. first, #group, raw)
-      say(group, name, call('ZCARD', key), task and task.head[DUE] or now)
+    local due = finished().oldest(letter, group)
+    if due == nil then
+      return false
+    elseif due then
+      say(group, name, tonumber(call('HGET', P .. 'finished', letter .. group)), due)
     end
   end
+  return true
 end
 
-if native and transitions().trim(1000) == 1000 then
-  return false
+if native then
+  local _, more = finished().trim(1000)
+  if more then
+    return false
+  end
 end
 local groups = {}
 if ARGV[3] == '1' then
@@ -108,6 +112,8 @@ for _, group in ipairs(groups) do
   if running[group] then
     say(group, 'running', unpack(running[group]))
   end
-  count_finished(group)
+  if not count_finished(group) then
+    return false
+  end
 end
 return answer

@@ -1,4 +1,4 @@
--- uses base records lines queue transitions
+-- uses base records lines queue finished transitions
 -- Any state: absent.
 --
 -- ARGV[3…]  id and length of its group's name, of each

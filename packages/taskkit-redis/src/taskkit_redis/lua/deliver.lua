@@ -1,4 +1,4 @@
--- uses base records lines queue transitions putting
+-- uses base records lines queue finished transitions putting
 -- The tasks of a letter are put, once, however often it is delivered.
 --
 -- ARGV[3]  the letter's address: schedule, version, this partition

@@ -1,4 +1,4 @@
--- uses base records lines queue transitions
+-- uses base records lines queue finished transitions
 -- A worker is alive: its lease is renewed, and both sides say what they know.
 --
 -- ARGV[3]  id
@@ -35,9 +35,14 @@ end
 
 -- Tokens instead of instants tell what came before the previous heartbeat: a clock that is set back
 -- cannot confuse them.
-for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'run:' .. worker, '-inf', known[2])) do
-  local run = records().read_run(call('HGET', P .. 'running', id))
-  if tokens[id] ~= run.token then
+local mark = string.format('%016.0f', known[2])
+local mine = call('SMEMBERS', P .. 'run:' .. worker)
+for place, entry in ipairs(read_all('HMGET', P .. 'running', mine)) do
+  local id, token = mine[place], string.sub(entry or '', 1, 16)
+  if not entry then
+    call('SREM', P .. 'run:' .. worker, id)
+  elseif token <= mark and tokens[id] ~= token then
+    local run = records().read_run(entry)
     local task = records().load(id, run.glen)
     if task then
       transitions().release(task, '')

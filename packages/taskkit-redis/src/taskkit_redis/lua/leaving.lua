@@ -2,7 +2,7 @@
 
 -- Take back up to `most` of what a worker runs; return how many.
 local function take_back(worker, most, lost)
-  local ids = call('ZRANGE', P .. 'run:' .. worker, 0, most - 1)
+  local ids = call('SRANDMEMBER', P .. 'run:' .. worker, most)
   for _, id in ipairs(ids) do
     local run = records().read_run(call('HGET', P .. 'running', id))
     local task = records().load(id, run.glen)

@@ -1,4 +1,4 @@
--- uses base records lines queue transitions putting
+-- uses base records lines queue finished transitions putting
 -- Absent: waiting or queued. All of them or none.
 --
 -- ARGV[3]  1: no group may hold more than its max_queue_size

@@ -1,4 +1,4 @@
--- uses base records lines queue transitions putting
+-- uses base records lines queue finished transitions putting
 -- Absent: waiting or queued, as one command of a caller's MULTI.
 --
 -- The same as put, but a group that is full is an error: the caller has no answer to look at.

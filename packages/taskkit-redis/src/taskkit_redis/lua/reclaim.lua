@@ -1,4 +1,4 @@
--- uses base records lines queue transitions leaving
+-- uses base records lines queue finished transitions leaving
 -- The tasks of workers that are dead or unknown go back to the queue.
 --
 -- ARGV[3]  at most so many

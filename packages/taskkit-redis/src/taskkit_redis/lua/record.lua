@@ -1,4 +1,4 @@
--- uses base records lines queue transitions
+-- uses base records lines queue finished transitions
 -- Absent: succeeded or failed, for a task that was run in place.
 --
 -- ARGV[3…10]  the task, as in putting

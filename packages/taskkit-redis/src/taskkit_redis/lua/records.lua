@@ -12,21 +12,54 @@
 --   and without options       6  due           25  created     44  priority
 --                            48  expires: ""   49  attempt, retries, losses: 0, 0, 0
 --                            52  ttl
+--
+-- If it succeeds then, its record becomes an array of three: "s", token, when it began and when it was
+-- done, and its worker, as one array; the record as it was; the result. So nothing of it is read.
 
 -- ---- the entry of a running task
+--
+--   byte   1  token   17  began   35  "c" if it is to be cancelled, else "-"
+--         36  length of the group's name      39  length of the worker's id     42  worker
+--   and behind it the record, if that is untouched and short; else the due
+
+local UNTOUCHED = 0x92
+local SHORT = 1000
 
 local function read_run(entry)
+  local behind = 42 + tonumber(string.sub(entry, 39, 41))
+  local has_record = string.byte(entry, behind) == UNTOUCHED
+  local due = has_record and behind + 6 or behind
   return {
     token = string.sub(entry, 1, 16),
     began = string.sub(entry, 17, 34),
     cancelling = string.sub(entry, 35, 35) == 'c',
     glen = tonumber(string.sub(entry, 36, 38)),
-    due = string.sub(entry, 39, 56),
-    worker = string.sub(entry, 57),
+    worker = string.sub(entry, 42, behind - 1),
+    due = string.sub(entry, due, due + 17),
   }
 end
 
 -- ---- tasks
+
+local SUCCEEDED = 0x95
+
+-- The head of a record, and all that is behind it.
+local function read_record(raw)
+  local outcome = nil
+  if string.byte(raw, 2) == SUCCEEDED then
+    local offset
+    offset, outcome = cmsgpack.unpack_one(raw, 1)
+    raw = string.sub(raw, offset + 1)
+  end
+  local offset, head = cmsgpack.unpack_one(raw, 1)
+  if outcome then
+    local state, token, began, done, worker = unpack(outcome)
+    head[STATE], head[ATTEMPT] = state, 1
+    head[SETTLED], head[BEGAN], head[DONE], head[FAILURE] = token .. 'succeed', began, done, false
+    head[HISTORY] = { { 1, began, done, worker, 'succeed', false } }
+  end
+  return head, string.sub(raw, offset + 1)
+end
 
 -- `glen` is how many bytes of the id are the group's name; the underscore after it belongs to
 -- neither.
@@ -38,9 +71,9 @@ local function task_of(id, glen, raw, run)
     tail = string.sub(id, glen + 2),
     run = run,
   }
-  local fine, offset, head = pcall(cmsgpack.unpack_one, raw, 1)
+  local fine, head, rest = pcall(read_record, raw)
   if fine and type(head) == 'table' and head[TTL] then
-    task.head, task.rest = head, string.sub(raw, offset + 1)
+    task.head, task.rest = head, rest
   else
     -- Not ours, or broken: kept as it is for a week, so that a person can look at it.
     local due = run and run.due or now
@@ -82,10 +115,6 @@ end
 
 -- ---- what else is known of it
 
-local function mark_old(task)
-  return task.head[STATE] .. string.format('%03d', task.glen) .. task.id
-end
-
 local function limited(group)
   local limits = call('HGET', P .. 'limits', group)
   return limits and string.sub(limits, 1, 1) ~= '|'
@@ -108,12 +137,13 @@ local function note(task, outcome, failure)
 end
 
 return {
+  SHORT = SHORT,
+  UNTOUCHED = UNTOUCHED,
   read_run = read_run,
   task_of = task_of,
   load = load,
   save = save,
   lengthen = lengthen,
-  mark_old = mark_old,
   limited = limited,
   note = note,
 }

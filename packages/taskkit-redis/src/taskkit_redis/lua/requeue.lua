@@ -1,4 +1,4 @@
--- uses base records lines queue transitions
+-- uses base records lines queue finished transitions
 -- Failed, lost or cancelled: waiting or queued.
 --
 -- ARGV[3]   due
@@ -16,8 +16,7 @@ for place = 4, #ARGV, 2 do
     local head = task.head
     local state = head[STATE]
     if (state == 'f' or state == 'l' or state == 'c') and not queue().holder(task) then
-      call('ZREM', P .. 'f:' .. state .. task.group, task.tail)
-      call('ZREM', P .. 'old', records().mark_old(task))
+      finished().unfile(state, task.group)
       head[STATE], head[DUE], head[EXPIRES] = 'q', due, ''
       head[RETRIES], head[LOSSES], head[DONE], head[FAILURE] = 0, 0, '', false
       queue().hold_key(task)

@@ -1,4 +1,4 @@
--- uses base records lines queue transitions
+-- uses base records lines queue finished transitions
 -- Unclaimed: unclaimed, with another due.
 --
 -- ARGV[3]   due

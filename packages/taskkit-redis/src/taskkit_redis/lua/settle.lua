@@ -1,104 +1,130 @@
--- uses base records lines queue transitions
+-- uses base records lines queue finished transitions
 -- Running: whatever follows.
 --
+-- ARGV[3]  "succeed": all of them succeed, and their ids are ASCII; of each follows only: id, token
+--          (empty: as the one before), result (packed). Empty: whatever they are
 -- then of each settlement: id, length of its group's name, token, outcome, due (empty: unchanged),
 -- failure and result, both packed
--- Answers 1 for each that stands.
+-- Answers 1 if all stand; else a list, 1 for each that does.
 
-local FIELDS, FIRST = 7, 3
+local all_succeed = ARGV[3] == 'succeed'
+local FIELDS, FIRST, TAIL = all_succeed and 3 or 7, 4, 33
 
 -- Places are counted: # looks for the end of a table anew each time.
-local ids, keys, size = {}, {}, 0
+local ids, size = {}, 0
 for place = FIRST, #ARGV, FIELDS do
   size = size + 1
-  ids[size], keys[size] = ARGV[place], key_of(ARGV[place])
+  ids[size] = ARGV[place]
 end
 local entries = read_all('HMGET', P .. 'running', ids)
-local raws = read_all('MGET', nil, keys)
 
--- ---- plain successes, which nearly all are: written together
+-- ---- untouched tasks that succeed, which nearly all do: written together
 
-local ran, left, done, old, idle = {}, {}, {}, {}, {}
-local times_over = 0
 local is_watched = call('EXISTS', P .. 'watched') == 1
+local UNTOUCHED = 0x92
 
--- Whether a record is as put by new_record, without options, and was not changed since. By bytes: a
--- string that is cut out has to be made first.
-local function is_untouched(raw)
-  local outer, head, _, state, options = string.byte(raw, 1, 5)
-  local expires, attempt, retries, losses = string.byte(raw, 48, 51)
-  return outer == 0x92 and head == 0x9a and state == 0x71 and options == NO_OPTIONS
-    and expires == 0xa0 and attempt == 0 and retries == 0 and losses == 0
-end
+-- What the entries of one claim and group have in common, by the bytes that they begin with (see
+-- records): whether somebody asked to cancel is one of them. `done` are those that have succeeded.
+local crowds = {}
 
--- Whether an entry (see records) is of this token and nobody asked to cancel it.
-local function is_held(entry, token)
-  return string.byte(entry, 35) == 0x2d and string.find(entry, token, 1, true) == 1
-end
-
-local packed_workers = {}
-
--- The record of an untouched task that has succeeded in its first attempt, and its ttl.
-local function first_success(raw, token, began, worker, result)
-  local offset, ttl = cmsgpack.unpack_one(raw, 51)
-  local who = packed_workers[worker]
-  if not who then
-    who = cmsgpack.pack(worker)
-    packed_workers[worker] = who
+local function crowd_of(entry)
+  local front = string.sub(entry, 1, 41)
+  local crowd = crowds[front]
+  if not crowd then
+    local worker = string.sub(entry, 42, 41 + tonumber(string.sub(entry, 39, 41)))
+    local token = string.sub(entry, 1, 16)
+    crowd = {
+      token = string.byte(entry, 35) == 0x2d and token or nil,
+      worker = worker,
+      glen = tonumber(string.sub(entry, 36, 38)),
+      behind = 42 + #worker,
+      story = '\147\149\161s\176' .. token .. '\178' .. string.sub(entry, 17, 34) .. '\178' .. now
+        .. cmsgpack.pack(worker),
+      done = {},
+      size = 0,
+    }
+    crowds[front] = crowd
   end
-  local times = '\178' .. began .. '\178' .. now
-  return '\147\159\161s' .. string.sub(raw, 5, 48) .. '\1' .. string.sub(raw, 50, offset)
-    .. '\183' .. token .. 'succeed' .. times .. '\194\145\150\1' .. times .. who .. '\167succeed\194'
-    .. string.sub(raw, offset + 1) .. result, ttl
+  return crowd
 end
 
-local function lines_of(lines, name)
-  local found = lines[name] or {}
-  lines[name] = found
-  return found
+-- What is finished of a group, by the nine bytes from where a ttl begins (none takes more): when it is
+-- gone, as text, because Redis makes one of a number each time; the tails, that with the smallest due
+-- in the first place.
+local batches = {}
+
+local function batch_of(raw, group)
+  local name = string.sub(raw, 52, 60) .. group
+  local batch = batches[name]
+  if not batch then
+    local _, ttl = cmsgpack.unpack_one(raw, 51)
+    batch = {
+      group = group,
+      gone = string.format('%.0f', instant + ttl),
+      expiry = string.format('%.0f', math.ceil((instant + ttl) / 1000)),
+      tails = {},
+      size = 0,
+    }
+    batches[name] = batch
+  end
+  return batch
 end
 
-local function succeed_plainly(id, key, glen, entry, raw, token, result)
-  local worker = string.sub(entry, 57)
-  local record, ttl = first_success(raw, token, string.sub(entry, 17, 34), worker, result)
-  local gone = instant + ttl
-  if native then
-    call('SET', key, record, 'PXAT', math.ceil(gone / 1000))
+local function add_to(batch, tail, due)
+  local tails, at = batch.tails, batch.size + 1
+  batch.size = at
+  if not batch.due or due < batch.due then
+    batch.due = due
+    tails[1], tails[at] = tail, tails[1]
+    if at == 1 then
+      tails[1] = tail
+    end
   else
-    call('SET', key, record)
+    tails[at] = tail
   end
-  local group = string.sub(id, 1, glen)
-  local lefts, dones = lines_of(left, worker), lines_of(done, group)
-  local count = (idle[group] or 0) + 1
-  idle[group] = count
-  times_over = times_over + 1
-  ran[times_over] = id
-  lefts[#lefts + 1] = id
-  dones[2 * count - 1], dones[2 * count] = string.sub(raw, 7, 24), string.sub(id, glen + 2)
-  old[2 * times_over - 1], old[2 * times_over] = gone, 's' .. string.sub(entry, 36, 38) .. id
+end
+
+-- An untouched task has succeeded in its first attempt; false: its record is gone.
+local function succeed_plainly(crowd, id, raw, result)
+  local batch = batch_of(raw, string.sub(id, 1, crowd.glen))
+  local record = crowd.story .. raw .. result
+  local is_there
+  if native then
+    is_there = call('SET', key_of(id), record, 'XX', 'PXAT', batch.expiry)
+  else
+    is_there = call('SET', key_of(id), record, 'XX')
+  end
+  if not is_there then
+    return false
+  end
+  add_to(batch, string.sub(id, crowd.glen + 2), string.sub(raw, 7, 24))
+  crowd.size = crowd.size + 1
+  crowd.done[crowd.size] = id
   if is_watched then
     over(id)
   end
+  return true
 end
 
 local function write_together()
-  many('HDEL', P .. 'running', ran)
-  if call('EXISTS', P .. 'progress') == 1 then
-    many('HDEL', P .. 'progress', ran)
-  end
-  for worker, members in pairs(left) do
-    many('ZREM', P .. 'run:' .. worker, members)
-  end
-  for group, members in pairs(done) do
-    many('ZADD', P .. 'f:s' .. group, members)
-  end
-  many('ZADD', P .. 'old', old)
-  for group, by in pairs(idle) do
-    if call('HINCRBY', P .. 'busy', group, -by) <= 0 then
-      call('HDEL', P .. 'busy', group)
+  local has_progress = call('EXISTS', P .. 'progress') == 1
+  for _, crowd in pairs(crowds) do
+    many('HDEL', P .. 'running', crowd.done)
+    many('SREM', P .. 'run:' .. crowd.worker, crowd.done)
+    if has_progress then
+      many('HDEL', P .. 'progress', crowd.done)
     end
-    if records().limited(group) then
-      wake(group)
+  end
+  for _, batch in pairs(batches) do
+    if batch.size > 0 then
+      local group = batch.group
+      finished().file('s', group, batch.gone, batch.due, batch.tails)
+      if call('HINCRBY', P .. 'busy', group, -batch.size) <= 0 then
+        call('HDEL', P .. 'busy', group)
+      end
+      if records().limited(group) then
+        wake(group)
+      end
     end
   end
 end
@@ -162,10 +188,13 @@ local function repeated(task, id, token, outcome)
 end
 
 -- Settle one of which more than a glance is needed; return whether it stands.
-local function settle(task, id, place)
-  local token, outcome = ARGV[place + 2], ARGV[place + 3]
+local function settle(task, id, place, token, outcome)
   if task and task.run and task.run.token == token then
-    apply(task, outcome, resolve(ARGV[place + 4]), ARGV[place + 5], ARGV[place + 6])
+    if all_succeed then
+      apply(task, outcome, '', '', ARGV[place + 2])
+    else
+      apply(task, outcome, resolve(ARGV[place + 4]), ARGV[place + 5], ARGV[place + 6])
+    end
     task.run = nil
     return true
   end
@@ -173,37 +202,48 @@ local function settle(task, id, place)
 end
 
 local answers, met, succeeded = {}, {}, {}
-for index, id in ipairs(ids) do
+local stand, token = 0, nil
+for index = 1, size do
+  local id, entry = ids[index], entries[index]
   local place = FIRST + (index - 1) * FIELDS
-  local token, outcome = ARGV[place + 2], ARGV[place + 3]
-  local raw, entry, glen = raws[index], entries[index], tonumber(ARGV[place + 1])
-  local task = met[id]
-  if
-    task == nil
-    and outcome == 'succeed'
-    and entry
-    and is_held(entry, token)
-    and raw
-    and is_untouched(raw)
-    and not succeeded[id]
-  then
-    succeed_plainly(id, keys[index], glen, entry, raw, token, ARGV[place + 6])
-    succeeded[id] = token
-    answers[index] = 1
-  elseif succeeded[id] then
-    -- The same task again, in the same batch.
-    answers[index] = (outcome == 'succeed' and succeeded[id] == token) and 1 or 0
+  local outcome = 'succeed'
+  if all_succeed then
+    token = ARGV[place + 1] ~= '' and ARGV[place + 1] or token
   else
+    token, outcome = ARGV[place + 2], ARGV[place + 3]
+  end
+  local answer = false
+  local crowd = entry and outcome == 'succeed' and crowd_of(entry)
+  if succeeded[id] then
+    -- The same task again, in the same batch.
+    answer = outcome == 'succeed' and succeeded[id] == token
+  elseif
+    crowd
+    and crowd.token == token
+    and met[id] == nil
+    and string.byte(entry, crowd.behind) == UNTOUCHED
+  then
+    local raw = string.sub(entry, crowd.behind)
+    if succeed_plainly(crowd, id, raw, ARGV[place + FIELDS - 1]) then
+      succeeded[id] = token
+      answer = true
+    end
+  else
+    local task = met[id]
     if task == nil then
+      local raw = call('GET', key_of(id))
+      local glen = all_succeed and #id - TAIL or tonumber(ARGV[place + 1])
       task = raw and records().task_of(id, glen, raw, entry and records().read_run(entry))
       met[id] = task or false
     end
-    answers[index] = settle(task, id, place) and 1 or 0
-    if outcome == 'discard' and answers[index] == 1 then
+    answer = settle(task, id, place, token, outcome)
+    if outcome == 'discard' and answer then
       met[id] = false
     end
   end
+  answers[index] = answer and 1 or 0
+  stand = stand + answers[index]
 end
 write_together()
 tell()
-return answers
+return stand == size and 1 or answers

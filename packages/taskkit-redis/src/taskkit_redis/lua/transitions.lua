@@ -1,12 +1,9 @@
 -- Every way in which a task changes, after its claim has been checked.
 --
 --   running         id to what is known of its claim (see records)
---   run:<worker>    the ids that a worker runs, by token
+--   run:<worker>    the ids that a worker runs
 --   busy            group to how many of its tasks run
 --   progress        id to what its worker reported
---   f:<state><group>  finished tasks: tails by due
---   old             finished tasks by the instant at which they may be purged: state, length of the
---                   group's name, id
 --   groups          group to how many tasks it has in the store
 --   ids             all ids
 
@@ -17,7 +14,7 @@ local function stop_running(task)
   local run = task.run
   call('HDEL', P .. 'running', task.id)
   call('HDEL', P .. 'progress', task.id)
-  call('ZREM', P .. 'run:' .. run.worker, task.id)
+  call('SREM', P .. 'run:' .. run.worker, task.id)
   if call('HINCRBY', P .. 'busy', task.group, -1) <= 0 then
     call('HDEL', P .. 'busy', task.group)
   end
@@ -38,8 +35,8 @@ local function finish(task, state, failure, result)
   queue().free_key(task)
   head[STATE], head[DONE], head[FAILURE] = state, now, failure or false
   records().save(task, result)
-  call('ZADD', P .. 'f:' .. state .. task.group, head[DUE], task.tail)
-  call('ZADD', P .. 'old', string.format('%.0f', instant + head[TTL]), records().mark_old(task))
+  local gone = string.format('%.0f', instant + head[TTL])
+  finished().file(state, task.group, gone, head[DUE], { task.tail })
   over(task.id)
 end
 
@@ -102,8 +99,7 @@ local function remove(task)
     queue().dequeue(task)
     queue().free_key(task)
   else
-    call('ZREM', P .. 'f:' .. state .. task.group, task.tail)
-    call('ZREM', P .. 'old', records().mark_old(task))
+    finished().unfile(state, task.group)
   end
   call('DEL', key_of(task.id))
   call('ZREM', P .. 'ids', task.id)
@@ -114,7 +110,7 @@ end
 -- A claim whose record was evicted, or removed by hand.
 local function forget(id, run)
   call('HDEL', P .. 'running', id)
-  call('ZREM', P .. 'run:' .. run.worker, id)
+  call('SREM', P .. 'run:' .. run.worker, id)
   call('HINCRBY', P .. 'busy', string.sub(id, 1, run.glen), -1)
   call('ZREM', P .. 'ids', id)
 end
@@ -136,28 +132,6 @@ local function sweep(most)
   return #found == most
 end
 
--- Remove finished tasks whose time is over, and what the index still says of those that the server
--- has removed by itself; return how many were looked at.
-local function trim(most)
-  local found = call('ZRANGEBYSCORE', P .. 'old', '-inf', instant, 'LIMIT', 0, most)
-  for _, member in ipairs(found) do
-    local state, glen = string.sub(member, 1, 1), tonumber(string.sub(member, 2, 4))
-    local id = string.sub(member, 5)
-    local group = string.sub(id, 1, glen)
-    local raw = call('GET', key_of(id))
-    call('ZREM', P .. 'old', member)
-    call('ZREM', P .. 'f:' .. state .. group, string.sub(id, glen + 2))
-    -- After the server removed it, the id may have been put anew.
-    if not raw or state_of(raw) == state then
-      call('DEL', key_of(id))
-      call('ZREM', P .. 'ids', id)
-      over(id)
-    end
-    count_group(group, -1)
-  end
-  return #found
-end
-
 return {
   stop_running = stop_running,
   finish = finish,
@@ -167,5 +141,4 @@ return {
   remove = remove,
   forget = forget,
   sweep = sweep,
-  trim = trim,
 }

@@ -9,6 +9,7 @@ from taskkit.errors import InvalidInput
 from taskkit.records import Claim, Claims
 from taskkit_relational import controls
 from taskkit_relational.history import corrupt
+from taskkit_relational.queue.alone import claim_alone
 from taskkit_relational.queue.changes import Changes
 from taskkit_relational.queue.limiting import Limiter
 from taskkit_relational.queue.opening import Opening
@@ -27,6 +28,9 @@ def claim(
     """Give due tasks to a worker."""
     if wants and min(wants.values()) < 0:
         raise InvalidInput(f"claim: expected numbers of tasks from 0, found {dict(wants)}")
+    alone = claim_alone(store, worker_id, wants, excluding)
+    if alone is not None:
+        return alone
     return store.database.write(
         lambda transaction: _claim(store, transaction, worker_id, wants, excluding)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from taskkit.errors import BackendError, QueueFull
@@ -10,8 +10,9 @@ from taskkit.records import PutResult
 from taskkit.task import NewTask
 from taskkit_relational import controls
 from taskkit_relational.gates import queue_gate
+from taskkit_relational.queue.alone import put_alone
 from taskkit_relational.queue.changes import Changes
-from taskkit_relational.rows import insert_row
+from taskkit_relational.rows import insert_rows
 from taskkit_relational.store import Store, Transaction
 
 _SWEEP: Final = 1000
@@ -26,6 +27,11 @@ def put(store: Store, tasks: Sequence[NewTask], within: object | None) -> list[P
     """Store tasks: all of them or none."""
     if not tasks:
         return []
+
+    if within is None and len(tasks) == 1:
+        alone = put_alone(store, tasks[0])
+        if alone is not None:
+            return [alone]
 
     def work(transaction: Transaction) -> list[PutResult]:
         return put_all(store, transaction, tasks)
@@ -58,13 +64,34 @@ def put_all(
 
 
 def _insert(store: Store, transaction: Transaction, tasks: Sequence[NewTask]) -> list[PutResult]:
-    cursor, statements = transaction.cursor, store.statements
-    rows = [insert_row(task, transaction.now) for task in tasks]
     if all(task.unique_key is None for task in tasks):
-        inserted = statements.insert(cursor, rows)
+        rows = insert_rows(tasks, transaction.now)
+        inserted = store.statements.insert(transaction.cursor, rows)
         if inserted is None:
             return [PutResult(task.id) for task in tasks]
         return _once(tasks, inserted, {})
+    # The first of two with one id may find its key taken, and then the second is put: which of them
+    # it was, the answer to one statement would not tell.
+    parts = _without_repetition(tasks)
+    return [result for part in parts for result in _insert_keyed(store, transaction, part)]
+
+
+def _without_repetition(tasks: Sequence[NewTask]) -> Iterator[list[NewTask]]:
+    """Yield tasks in their order, in parts in which no id comes twice; nearly always one."""
+    part: dict[str, NewTask] = {}
+    for task in tasks:
+        if task.id in part:
+            yield list(part.values())
+            part = {}
+        part[task.id] = task
+    yield list(part.values())
+
+
+def _insert_keyed(
+    store: Store, transaction: Transaction, tasks: Sequence[NewTask]
+) -> list[PutResult]:
+    cursor, statements = transaction.cursor, store.statements
+    rows = insert_rows(tasks, transaction.now)
     put_ids: set[str] = set()
     others: dict[str, PutResult] = {}
     rest = list(tasks)

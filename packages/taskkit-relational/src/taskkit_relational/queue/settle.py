@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from taskkit.ids import group_of
 from taskkit.records import Outcome, Settlement
 from taskkit_relational import controls
+from taskkit_relational.queue.alone import settle_alone
 from taskkit_relational.queue.changes import Changes, Row
 from taskkit_relational.rows import resolve
 from taskkit_relational.schema import OUTCOMES, RUNNING
@@ -17,6 +18,9 @@ def settle(store: Store, settlements: Sequence[Settlement]) -> list[bool]:
     """End claims; answer for each whether its settlement stands."""
     if not settlements:
         return []
+    alone = settle_alone(store, settlements)
+    if alone is not None:
+        return alone
     return store.database.write(lambda transaction: _settle(store, transaction, settlements))
 
 

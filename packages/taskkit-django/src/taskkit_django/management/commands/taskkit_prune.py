@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db.models import Q
-from django.utils import timezone
 
-from taskkit.clock import SystemClock
+from taskkit.clock import SystemClock, micros
 from taskkit_django.kit import kit
+from taskkit_django.management.operating import OperatingCommand
 from taskkit_django.management.showing import age
 from taskkit_django.models import Task
 
 _STATES: Final = ("succeeded", "failed", "lost", "cancelled")
 
 
-class Command(BaseCommand):
+class Command(OperatingCommand):
     """Remove finished tasks, in batches."""
 
     help = (
@@ -48,6 +48,7 @@ class Command(BaseCommand):
         if older_than is None and states is not None:
             older_than = timedelta(0)
         if options["dry_run"]:
+            kit().backend.workers()  # tells it well where there are no tables
             self.stdout.write(f"{_count(states, older_than)} tasks would be removed")
         else:
             self.stdout.write(f"{kit().purge(states, older_than)} tasks removed")
@@ -55,8 +56,10 @@ class Command(BaseCommand):
 
 def _count(states: list[str] | None, older_than: timedelta | None) -> int:
     numbers = [Task.State[state.upper()] for state in states or _STATES]
+    now = SystemClock().now()
     if older_than is None:
-        chosen = Q(purge_at__lte=SystemClock().now())
+        chosen = Q(purge_at__lte=now)
     else:
-        chosen = Q(purge_at__isnull=False, done__lte=timezone.now() - older_than)
+        # Not by datetimes, which end before the longest ages do.
+        chosen = Q(purge_at__isnull=False, done__lte=now - micros(older_than))
     return Task.objects.filter(chosen, state__in=numbers).count()

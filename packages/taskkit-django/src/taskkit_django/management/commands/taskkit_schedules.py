@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from taskkit.errors import InvalidSchedule
+from taskkit import Kit
 from taskkit.schedule.scheduler import STORED
 from taskkit.schedule.stored import ListedEntry
 from taskkit_django.kit import worker_kit
-from taskkit_django.management.showing import print_json, print_table
+from taskkit_django.management.operating import OperatingCommand
+from taskkit_django.management.showing import few, print_json, print_table
+from taskkit_django.recurring import run_now
 
 _ACTIONS: Final = ("list", "pause", "resume", "remove", "run")
 
 
-class Command(BaseCommand):
+class Command(OperatingCommand):
     """List the entries of all schedulers, or change one."""
 
     help = (
@@ -28,28 +30,28 @@ class Command(BaseCommand):
         parser.add_argument("action", nargs="?", default="list", choices=_ACTIONS)
         parser.add_argument("key", nargs="?", help="of the entry that is to be changed")
         parser.add_argument(
-            "--scheduler", help=f"the entry's scheduler; {STORED!r} unless given; list: only this"
+            "--scheduler", help="the entry's scheduler, where several know the key; list: only this"
         )
-        parser.add_argument("--next", type=int, default=5, metavar="N", help="ticks to show")
+        parser.add_argument(
+            "--next", type=few, default=5, metavar="N", help="ticks to show, at most 100"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Look, or change."""
         action, key = options["action"], options["key"]
-        try:
-            if action == "list":
-                self._list(options)
-            elif key is None:
-                raise CommandError(f"{action}: expected the key of an entry")
-            else:
-                self._change(action, key, options["scheduler"] or STORED)
-        except InvalidSchedule as error:
-            raise CommandError(str(error)) from error
+        if action == "list":
+            self._list(options)
+        elif key is None:
+            raise CommandError(f"{action}: expected the key of an entry")
+        else:
+            self._change(action, key, options["scheduler"])
 
-    def _change(self, action: str, key: str, scheduler: str) -> None:
-        schedules = worker_kit().schedules
+    def _change(self, action: str, key: str, only: str | None) -> None:
+        kit = worker_kit()
+        schedules, scheduler = kit.schedules, only or _scheduler_of(kit, key)
         if action == "run":
-            self.stdout.write(f"put {schedules.run_now(key, scheduler)}")
+            self.stdout.write(f"put {run_now(kit, scheduler, key)}")
             return
         {
             "pause": schedules.pause,
@@ -61,9 +63,7 @@ class Command(BaseCommand):
     def _list(self, options: dict[str, Any]) -> None:
         kit = worker_kit()
         only: str | None = options["scheduler"]
-        names: list[str] = (
-            [only] if only else sorted({STORED, *map(str, kit.schedule_entries or {})})
-        )
+        names = [only] if only else _schedulers(kit)
         entries = [e for name in names for e in kit.schedules.list(name, options["next"])]
         if options["json"]:
             print_json(self.stdout, {"schedules": [_document(entry) for entry in entries]})
@@ -72,6 +72,21 @@ class Command(BaseCommand):
         else:
             headers = ("SCHEDULER", "KEY", "GROUP", "NAME", "SCHEDULE", "NEXT")
             print_table(self.stdout, headers, [_row(entry) for entry in entries])
+
+
+def _schedulers(kit: Kit) -> list[str]:
+    return sorted({STORED, *map(str, kit.schedule_entries or {})})
+
+
+def _scheduler_of(kit: Kit, key: str) -> str:
+    found = [
+        name
+        for name in _schedulers(kit)
+        if any(entry.key == key for entry in kit.schedules.list(name, 0))
+    ]
+    if len(found) > 1:
+        raise CommandError(f"{key!r} is known to {', '.join(found)}: say --scheduler")
+    return found[0] if found else STORED
 
 
 def _row(entry: ListedEntry) -> tuple[object, ...]:

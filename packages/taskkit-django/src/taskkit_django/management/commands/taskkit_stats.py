@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from taskkit.cli.output import ago, iso
 from taskkit.operate import Stats
 from taskkit.records import Count
 from taskkit.task import State
 from taskkit_django.kit import kit
+from taskkit_django.management.operating import OperatingCommand
 from taskkit_django.management.showing import print_json, print_table
 
 
-class Command(BaseCommand):
+class Command(OperatingCommand):
     """Count tasks by group and state."""
 
     help = "Show how many tasks are in which state, for each group, and the workers."

@@ -89,7 +89,7 @@ class Command(BaseCommand):
             settings = read_settings()
             supervise(
                 KitReference(_KIT),
-                check_processes(options["processes"] or settings.processes),
+                check_processes(_first(options["processes"], settings.processes)),
                 PartialSettings(_groups(options, settings.groups), _said(options)),
                 start_method=options["start_method"],
                 log_level=options["log_level"],
@@ -106,11 +106,16 @@ def _groups(options: dict[str, Any], configured: Any) -> dict[str, Slots]:
         # From the right: a group's name may hold "=", a number of slots does not.
         name, separator, slots = text.rpartition("=")
         if not separator:
-            name, slots = text, threads or configured.get(text, 8)
+            name, slots = text, _first(threads, configured.get(text, 8))
         groups[name] = Slots.of(slots)
     if groups:
         return groups
-    return {name: Slots.of(threads or slots) for name, slots in configured.items()}
+    return {name: Slots.of(_first(threads, slots)) for name, slots in configured.items()}
+
+
+def _first(said: Any, otherwise: Any) -> Any:
+    # Not "or": to say 0 is a mistake that is to be told.
+    return otherwise if said is None else said
 
 
 def _said(options: dict[str, Any]) -> dict[str, Any]:

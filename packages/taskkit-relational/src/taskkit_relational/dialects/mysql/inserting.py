@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 from taskkit_relational.dialects.mysql import texts as sql
-from taskkit_relational.dialects.mysql.named import DUPLICATE, Named, marks, number_of, parts
+from taskkit_relational.dialects.mysql.named import DUPLICATE, Named, number_of, parts
 from taskkit_relational.dialects.mysql.slots import Slot, Slots
 from taskkit_relational.schema import INSERTED
 from taskkit_relational.statements import Cursor, Values
@@ -77,11 +77,8 @@ def _insert_unknown(
 
 def _try(named: Named, cursor: Cursor, rows: Sequence[Values]) -> bool:
     """Insert all rows or none; return whether all ids were new."""
-    # What no row has is left out: the fewer parameters, the less there is to escape and to parse.
-    used = [place for place in range(len(INSERTED)) if any(row[place] is not None for row in rows)]
-    one = f"({marks(len(used))})"
-    text = named.text(sql.INSERT).replace("#columns", ", ".join(INSERTED[place] for place in used))
-    values: list[Any] = [row[place] for row in rows for place in used]
+    columns, one, values = _written(rows)
+    text = named.text(sql.INSERT).replace("#columns", ", ".join(columns))
     try:
         cursor.execute(text.replace("#rows", ", ".join([one] * len(rows))), values)
     except Exception as error:
@@ -90,6 +87,29 @@ def _try(named: Named, cursor: Cursor, rows: Sequence[Values]) -> bool:
             raise
         return False
     return True
+
+
+def _written(rows: Sequence[Values]) -> tuple[list[str], str, list[Any]]:
+    """Return the columns to be written, what stands for one row, and the parameters of all.
+
+    The fewer parameters, the less there is for the driver to escape, which is most of its work:
+    what no row has is left out, and a number that all have is written out.
+    """
+    columns: list[str] = []
+    marks: list[str] = []
+    bound: list[Sequence[Any]] = []
+    for name, column in zip(INSERTED, zip(*rows, strict=True), strict=True):
+        first = column[0]
+        same = first is None or type(first) is int
+        same = same and column.count(first) == len(column)
+        if same and first is None:
+            continue
+        columns.append(name)
+        marks.append(str(first) if same else "%s")
+        if not same:
+            bound.append(column)
+    values = [value for row in zip(*bound, strict=True) for value in row]
+    return columns, f"({', '.join(marks)})", values
 
 
 def _batches(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:

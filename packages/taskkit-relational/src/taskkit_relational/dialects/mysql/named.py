@@ -18,6 +18,10 @@ DUPLICATE: Final = 1062
 _TABLE: Final = re.compile(r"(?<!@)@(?=[a-z])")
 """What stands for the prefix; not the sign of the server's variables."""
 
+_BYTES: Final = {"id", "grp", "slot", "progress", "result"}
+"""Columns of bytes. Some drivers write these in quotes, and a server that then takes them for text
+refuses in a table what is none."""
+
 T = TypeVar("T")
 
 
@@ -84,8 +88,9 @@ def marks(count: int) -> str:
 
 def table(columns: Sequence[str], rows: int) -> str:
     """Return a table of parameters, in the one way that both servers know."""
-    first = "SELECT " + ", ".join(f"%s AS {column}" for column in columns)
-    return first + f" UNION ALL SELECT {marks(len(columns))}" * (rows - 1)
+    values = ["CAST(%s AS BINARY)" if column in _BYTES else "%s" for column in columns]
+    first = ", ".join(f"{value} AS {column}" for value, column in zip(values, columns, strict=True))
+    return f"SELECT {first}" + f" UNION ALL SELECT {', '.join(values)}" * (rows - 1)
 
 
 def parts(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:

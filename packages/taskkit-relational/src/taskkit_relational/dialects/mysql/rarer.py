@@ -51,6 +51,10 @@ SET t.progress = n.progress
 WHERE t.state = 3 AND t.worker_id = %s
 """
 
+REPORT_ONE: Final = """
+UPDATE @task FORCE INDEX (PRIMARY) SET progress = %s WHERE id = %s AND state = 3 AND worker_id = %s
+"""
+
 # ---- schedules
 
 SCHEDULE: Final = "SELECT version, state FROM @schedule WHERE name = %s"
@@ -136,7 +140,8 @@ ORDER BY place_at LIMIT %s FOR UPDATE SKIP LOCKED
 
 # Of this statement's beginning. Not by unix_timestamp: that goes through the session's time zone,
 # in which an hour comes twice every autumn.
-NOW: Final = "SELECT timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))"
+CLOCK: Final = "timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))"
+NOW: Final = f"SELECT {CLOCK}"
 
 BEGUN: Final = f"{NOW}, controls FROM @store WHERE one = 1"
 
@@ -148,10 +153,13 @@ CLEAR: Final = "DELETE FROM @task LIMIT 20000"
 # Pauses and limits too. Groups beyond the first 200 are noticed when others have gone. (To sort by
 # what is the same for all is how MySQL is told that the index has that order.)
 SIGN: Final = """
-SELECT s.controls, r.many, r.mixed, (SELECT min(waiting_due) FROM @task FORCE INDEX (by_waiting)),
+SELECT concat_ws(' ', s.controls, r.many, coalesce(r.mixed, 0),
+    coalesce(
+        (SELECT min(due_or_end) FROM @task FORCE INDEX (by_waiting) WHERE due_or_end >= 0), 0),
     (SELECT count(*) FROM (SELECT 1 FROM @task FORCE INDEX (by_waiting)
-        WHERE waiting_due <= timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))
-        LIMIT 100) AS due)
+        WHERE due_or_end BETWEEN 0
+            AND timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))
+        LIMIT 100) AS due))
 FROM @store AS s CROSS JOIN (
     SELECT count(*) AS many, bit_xor(crc32(concat(
         (SELECT f.id FROM @task AS f FORCE INDEX (by_place) WHERE f.state = 1 AND f.grp = g.grp

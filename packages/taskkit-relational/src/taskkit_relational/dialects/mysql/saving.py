@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from taskkit.ids import group_of
 from taskkit_relational.dialects.mysql import rarer
 from taskkit_relational.dialects.mysql import texts as sql
-from taskkit_relational.dialects.mysql.named import Named, marks, parts, table
+from taskkit_relational.dialects.mysql.named import Named, marks, table
 from taskkit_relational.dialects.mysql.slots import Slots
 from taskkit_relational.schema import SAVED
 from taskkit_relational.statements import Cursor, Values
@@ -19,7 +19,13 @@ _SUCCEEDED_AT_ONCE: Final = 256
 _BYTES_AT_ONCE: Final = 4 << 20
 """Successes, and bytes of their results, of one statement."""
 
+_LONG: Final = 16_000
+"""Characters or bytes from which on a row is written by itself: MariaDB cuts a value of more than
+64 KiB short, without a word, that comes to it in a table of parameters."""
+
 _SLOT: Final = SAVED.index("unique_slot")
+
+T = TypeVar("T", bound=Values)
 
 
 def succeed(named: Named, cursor: Cursor, now: int, rows: Sequence[tuple[str, int, bytes]]) -> int:
@@ -64,12 +70,27 @@ def _chosen(values: Sequence[Any], ids: Sequence[str]) -> tuple[str, list[Any]]:
 def save(named: Named, slots: Slots, cursor: Cursor, rows: Sequence[Values]) -> None:
     """Write rows back: ``schema.SAVED``, then the id."""
     _take_slots(named, slots, cursor, rows)
-    for some in parts(sorted(rows, key=lambda row: str(row[-1])), _AT_ONCE):
+    for some in _tables(sorted(rows, key=lambda row: str(row[-1]))):
         if len(some) == 1:
             values = ", ".join(f"{column} = %s" for column in SAVED)
             named.change(cursor, sql.SAVE.replace("#values", values), *some[0])
         else:
             _save_many(named, cursor, some)
+
+
+def _tables(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield what one statement takes, in the same order."""
+    start = 0
+    for place, row in enumerate(rows):
+        is_long = any(len(value) > _LONG for value in row if isinstance(value, str | bytes))
+        if is_long and place > start:
+            yield rows[start:place]
+            start = place
+        if is_long or place + 1 - start == _AT_ONCE:
+            yield rows[start : place + 1]
+            start = place + 1
+    if start < len(rows):
+        yield rows[start:]
 
 
 def _save_many(named: Named, cursor: Cursor, rows: Sequence[Values]) -> None:
@@ -104,7 +125,11 @@ def _take_slots(named: Named, slots: Slots, cursor: Cursor, rows: Sequence[Value
 
 def report(named: Named, cursor: Cursor, worker_id: str, progress: Mapping[str, bytes]) -> None:
     """Store progress of tasks that a worker runs."""
-    for some in parts(sorted(progress.items()), _AT_ONCE):
+    for some in _tables(sorted(progress.items())):
+        if len(some) == 1:
+            [(task_id, report)] = some
+            named.change(cursor, rarer.REPORT_ONE, report, task_id, worker_id)
+            continue
         text = rarer.REPORT.replace("#rows", table(["id", "progress"], len(some)))
         values = [value for task_id, report in some for value in (task_id.encode(), report)]
         named.change(cursor, text, *values, worker_id)

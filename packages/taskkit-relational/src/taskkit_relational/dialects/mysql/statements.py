@@ -13,6 +13,7 @@ from taskkit_relational.dialects.mysql.inserting import insert
 from taskkit_relational.dialects.mysql.looking import counts, find, next_finished
 from taskkit_relational.dialects.mysql.named import Named
 from taskkit_relational.dialects.mysql.saving import report, save, succeed
+from taskkit_relational.dialects.mysql.shortcuts import Shortcuts
 from taskkit_relational.dialects.mysql.slots import Slots
 from taskkit_relational.schema import CONTENTS
 from taskkit_relational.statements import Cursor, Search, Values
@@ -41,6 +42,7 @@ class MysqlStatements:
         self._named = Named(prefix)
         self._slots = Slots(self._named)
         self._candidates = Candidates(self._named)
+        self.shortcuts = Shortcuts(self._named)
 
     # ---- putting
 
@@ -335,7 +337,9 @@ class MysqlStatements:
 
         The second is how many groups have ready tasks, the last how many tasks are due beside.
         """
-        return tuple(self._named.rows(cursor, rarer.SIGN)[0])
+        # One text: what describes a column the driver reads in Python, for each of them anew.
+        told = self._named.one(cursor, rarer.SIGN)
+        return tuple(int(number) for number in told.split())
 
     def clear(self, cursor: Cursor) -> None:
         while self._named.change(cursor, rarer.CLEAR):

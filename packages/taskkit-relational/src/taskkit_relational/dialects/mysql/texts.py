@@ -129,11 +129,13 @@ SELECT n FROM @gate FORCE INDEX (PRIMARY) WHERE n IN (#ids) ORDER BY n FOR UPDAT
 
 CLOSE_OPEN: Final = f"{CLOSE} SKIP LOCKED"
 
-FIRST_WAITING: Final = "SELECT min(waiting_due) FROM @task FORCE INDEX (by_waiting)"
+FIRST_WAITING: Final = """
+SELECT min(due_or_end) FROM @task FORCE INDEX (by_waiting) WHERE due_or_end >= 0
+"""
 
 LATE: Final = f"""
-SELECT {ID} FROM @task FORCE INDEX (by_waiting) WHERE waiting_due <= %s
-ORDER BY waiting_due LIMIT %s FOR UPDATE SKIP LOCKED
+SELECT {ID} FROM @task FORCE INDEX (by_waiting) WHERE due_or_end BETWEEN 0 AND %s
+ORDER BY due_or_end LIMIT %s FOR UPDATE SKIP LOCKED
 """
 
 LATE_OF_GROUP: Final = f"""
@@ -151,8 +153,8 @@ WHERE state = 0 AND grp = %s AND place_rank = 0
 """
 
 SOONEST: Final = f"""
-SELECT waiting_due, {GRP} FROM @task FORCE INDEX (by_waiting) WHERE waiting_due IS NOT NULL
-ORDER BY waiting_due LIMIT %s
+SELECT due_or_end, {GRP} FROM @task FORCE INDEX (by_waiting) WHERE due_or_end >= 0
+ORDER BY due_or_end LIMIT %s
 """
 
 # One step of a loose scan: a seek, however many tasks the groups between hold.

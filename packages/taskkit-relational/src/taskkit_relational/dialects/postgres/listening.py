@@ -20,7 +20,7 @@ from zlib import crc32
 
 from taskkit.clock import monotonic
 from taskkit.errors import BackendError
-from taskkit_relational.dialects.postgres.rarer import NOW
+from taskkit_relational.dialects.postgres.rarer import CLOCK
 from taskkit_relational.dialects.postgres.statements import PostgresStatements
 from taskkit_relational.statements import Cursor
 from taskkit_relational.wakeup import Room
@@ -43,7 +43,7 @@ connects sees to that."""
 
 # What another process has promised for almost as long is not written again.
 _PROMISE: Final = f"""
-WITH clock AS (SELECT {NOW.removeprefix("SELECT ")} AS now),
+WITH clock AS (SELECT {CLOCK} AS now),
 promised AS (
     UPDATE @waiting AS w SET until = now + %s FROM clock
     WHERE w.kind = ANY(%s::text[]) AND w.until < now + %s RETURNING w.kind, w.until)
@@ -97,8 +97,14 @@ class Listening:
     def watch(self, room: Room) -> None:
         """Watch until nobody has waited for a while."""
         try:
-            with self._connecting() as connection, self._belled() as bell:
-                watch = _Watch(connection, bell, self._statements, self._tag())
+            with (
+                self._connecting() as connection,
+                self._belled() as bell,
+                selectors.DefaultSelector() as selector,
+            ):
+                for readable in (connection.fileno(), bell):
+                    selector.register(readable, selectors.EVENT_READ)
+                watch = _Watch(connection, bell, selector, self._statements, self._tag())
                 # What is promised may be lost with the server: everybody promises anew then.
                 watch.execute("SET synchronous_commit = off")
                 watch.execute(f"LISTEN {self._channel}")
@@ -124,16 +130,18 @@ class Listening:
 
 
 class _Watch:
-    """One connection that listens."""
+    """One connection that listens; the selector tells when it, or the bell, has something."""
 
     def __init__(
         self,
         connection: Any,
         bell: socket.socket,
+        selector: selectors.BaseSelector,
         statements: PostgresStatements,
         tag: str,
     ) -> None:
         self._connection = connection
+        self._selector = selector
         self._cursor = connection.cursor()
         self._bell = bell
         self._statements = statements
@@ -179,10 +187,7 @@ class _Watch:
         if self._heard:
             return
         until = min([self._renewal, *self._again[:1]])
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._connection.fileno(), selectors.EVENT_READ)
-            selector.register(self._bell, selectors.EVENT_READ)
-            selector.select(max(0.0, until - monotonic()))
+        self._selector.select(max(0.0, until - monotonic()))
         with suppress(BlockingIOError):
             self._bell.recv(4096)
         self._connection.pgconn.consume_input()

@@ -133,7 +133,10 @@ SELECT id, id FROM @task WHERE purge_at IS NOT NULL AND grp = %s AND state = %s
 # ---- the house
 
 # Of this very moment, not of the transaction's beginning.
-NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+# A double tells microseconds exactly until 2106; `extract` counts with decimal places, which takes
+# longer than looking at an index.
+CLOCK: Final = "(date_part('epoch', clock_timestamp()) * 1000000)::bigint"
+NOW: Final = f"SELECT {CLOCK}"
 
 # What changes when something may have become claimable, for those who cannot be told: pauses and
 # limits; the first ready task of each of the first 200 groups that have any, found by a seek for

@@ -10,6 +10,7 @@ from taskkit_relational import gates
 from taskkit_relational.dialects.postgres import rarer
 from taskkit_relational.dialects.postgres import texts as sql
 from taskkit_relational.dialects.postgres.finding import find
+from taskkit_relational.dialects.postgres.shortcuts import Shortcuts
 from taskkit_relational.schema import CONTENTS, INSERTED
 from taskkit_relational.statements import Cursor, Search, Values
 
@@ -47,6 +48,7 @@ class PostgresStatements:
             lambda text: " ".join(text.replace("@", self.prefix).split())
         )
         """Returns a text with the names of this store's tables."""
+        self.shortcuts = Shortcuts(self.named)
 
     # ---- putting
 
@@ -54,7 +56,17 @@ class PostgresStatements:
         if len(rows) == 1:
             cursor.execute(self.named(sql.INSERT), rows[0])
             return None if cursor.rowcount == 1 else set()
-        cursor.execute(self.named(sql.INSERT_MANY), _columns(_in_order(rows)))
+        # What is the same in all rows is sent once: the driver writes an array value by value.
+        columns = _columns(_in_order(rows))
+        differing = tuple(
+            name
+            for name, column in zip(INSERTED, columns, strict=True)
+            if name == "id" or len(set(column)) > 1
+        )
+        pairs = list(zip(INSERTED, columns, strict=True))
+        same = [column[0] for name, column in pairs if name not in differing]
+        arrays = [column for name, column in pairs if name in differing]
+        cursor.execute(self.named(sql.insert_many(differing)), [*same, *arrays])
         if cursor.rowcount == len(rows):
             return None
         return {row[0] for row in cursor.fetchall()}

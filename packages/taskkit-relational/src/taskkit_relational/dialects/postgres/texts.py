@@ -11,6 +11,7 @@ subquery the planner might run the look, with its LIMIT, more than once.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from taskkit_relational import schema
@@ -33,10 +34,12 @@ _TYPES: Final = {
 """Of the columns that are no text."""
 
 
+TYPE: Final = {column: kind for kind, of_kind in _TYPES.items() for column in of_kind}
+
+
 def _arrays(columns: tuple[str, ...]) -> str:
     """Return a parameter for each column: all its values, in the order of the rows."""
-    types = {column: kind for kind, of_kind in _TYPES.items() for column in of_kind}
-    return ", ".join(f"%s::{types.get(column, 'text')}[]" for column in columns)
+    return ", ".join(f"%s::{TYPE.get(column, 'text')}[]" for column in columns)
 
 
 # ---- putting
@@ -47,12 +50,22 @@ INSERT INTO @task ({INSERTED}) VALUES ({", ".join(["%s"] * len(schema.INSERTED))
 ON CONFLICT DO NOTHING
 """
 
-# The rows of an array come in its order, so the first of two that want the same slot gets it.
-INSERT_MANY: Final = f"""
-INSERT INTO @task ({INSERTED})
-SELECT * FROM unnest({_arrays(schema.INSERTED)})
-ON CONFLICT DO NOTHING RETURNING id
-"""
+
+@cache
+def insert_many(differing: tuple[str, ...]) -> str:
+    """Return the statement for rows that differ in some columns.
+
+    Its parameters are the values of the other columns, then an array for each that differs. The
+    rows of an array come in its order, so the first of two that want the same slot gets it.
+    """
+    same = [column for column in schema.INSERTED if column not in differing]
+    values = ", ".join(f"%s::{TYPE.get(column, 'text')}" for column in same)
+    return f"""
+        INSERT INTO @task ({", ".join([*same, *differing])})
+        SELECT {values}, rows.* FROM unnest({_arrays(differing)}) AS rows
+        ON CONFLICT DO NOTHING RETURNING id
+    """
+
 
 KNOWN: Final = "SELECT id FROM @task WHERE id = ANY(%s::text[])"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import select
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, Protocol
@@ -38,7 +39,7 @@ class Watch(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """End a rest, from another thread."""
+        """End a rest, from another thread; after ``close`` it does nothing."""
         ...
 
     def close(self) -> None:
@@ -92,6 +93,8 @@ class LogWatch:
         except BaseException:
             os.close(self._log)
             raise
+        self._closing = threading.Lock()
+        self._closed = False
         self._poll = select.poll()
         self._poll.register(self._log, select.POLLIN)
         self._poll.register(self._interruption, select.POLLIN)
@@ -127,12 +130,18 @@ class LogWatch:
 
     def interrupt(self) -> None:
         """End a rest at once."""
-        os.eventfd_write(self._interruption, 1)
+        # Whoever interrupts may have found this watch just before it was closed, and the number of
+        # a closed descriptor is soon another file's.
+        with self._closing:
+            if not self._closed:
+                os.eventfd_write(self._interruption, 1)
 
     def close(self) -> None:
         """Let go of the descriptors."""
-        os.close(self._log)
-        os.close(self._interruption)
+        with self._closing:
+            self._closed = True
+            os.close(self._log)
+            os.close(self._interruption)
 
 
 def _checked(answer: int) -> int:

@@ -39,7 +39,9 @@ CREATE TABLE IF NOT EXISTS {prefix}task (
     lock_limit   INT NOT NULL DEFAULT 1,
     place_rank   TINYINT AS (IF(state IN (1, 2), -priority, 0)) STORED,
     place_at     BIGINT AS (IF(state > 3, purge_at, due)) STORED,
-    waiting_due  BIGINT AS (IF(state = 0, due, NULL)) STORED,
+    -- When it is due that waits; of what did not end well its state and when, below 0: latest first.
+    due_or_end   BIGINT AS (CASE WHEN state = 0 THEN due
+        WHEN state > 4 THEN -(state * 72057594037927936 + done) END) STORED,
     open_expires BIGINT AS (IF(state < 3, expires, NULL)) STORED,
     runner       VARBINARY(1020) AS (IF(state = 3, worker_id, NULL)) STORED,
     lock_state   TINYINT AS (IF(lock_key IS NULL, NULL, state)) STORED,
@@ -55,8 +57,10 @@ CREATE TABLE IF NOT EXISTS {prefix}task (
     -- Where a task stands. The ready ones in claim order, so that a claim reads and locks as many
     -- entries as it gives. The finished ones by when they are to be purged. All can be counted.
     KEY by_place (state, grp, place_rank, place_at, due),
-    -- Whether anything became due is one look, whatever waits in how many groups.
-    KEY by_waiting (waiting_due, grp),
+    -- Whether anything became due is one look, whatever waits in how many groups. Failed, lost and
+    -- cancelled tasks stand before it, for people who look for them: an index of their own would
+    -- cost every insert an entry, and this one costs only those that end so.
+    KEY by_waiting (due_or_end, grp),
     KEY by_expiry (open_expires),
     KEY by_runner (runner),
     KEY by_lock (lock_key, grp, lock_state, lock_rank, due)

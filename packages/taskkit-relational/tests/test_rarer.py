@@ -1,30 +1,15 @@
-"""What MySQL and MariaDB say from a settlement on, and off the hot path."""
+"""What a server is told from a settlement on, and off the hot path."""
 
 from __future__ import annotations
 
 import threading
 
-import pymysql
-import pytest
-from mysqlcase import KINDS, NOW, ids_of, opened, picked, saved
+from storecase import NOW, ids_of, picked, saved
 
-from taskkit_relational.dialects.mysql import rarer
 from taskkit_relational.schema import LOADED, READY, RECORDED, RUNNING, SAVED, WAITING
 from taskkit_relational.statements import Search
 
 pytest_plugins = ["taskkit_conformance.servers.fixtures"]
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def house(request):
-    with opened(request, request.param) as store:
-        yield store
-
-
-@pytest.fixture
-def store(house):
-    yield house
-    house.empty()
 
 
 # ---- settling
@@ -75,7 +60,7 @@ def test_rows_are_loaded_locked_and_written_back(store, say, cursor, other):
 def test_a_slot_that_is_taken_meanwhile_is_a_conflict(store, say, cursor):
     store.put("mail_1", unique_slot="k")
     store.put("mail_2", unique_key="k")
-    with pytest.raises(pymysql.err.IntegrityError, match="1062"):
+    with store.case.taken():
         say.save(cursor, [saved("mail_2", unique_slot="k")])
 
 
@@ -209,6 +194,10 @@ def test_changes_to_them_are_counted(store, say, cursor):
 # ---- looking
 
 
+def ids_found(say, cursor, search, limit=99):
+    return [picked(RECORDED, one)["id"] for one in say.find(cursor, search, limit)]
+
+
 def test_finding_by_group_name_and_state(store, say, cursor):
     store.put("mail_1", "mail_2", due=5)
     store.put("mail_3", state=WAITING, due=50, name="other")
@@ -216,8 +205,7 @@ def test_finding_by_group_name_and_state(store, say, cursor):
     store.put("mailing_1", grp="mailing")
 
     def found(limit=99, **search):
-        rows = say.find(cursor, Search(10, **search), limit)
-        return [picked(RECORDED, one)["id"] for one in rows]
+        return ids_found(say, cursor, Search(10, **search), limit)
 
     assert found() == ["mail.a_1", "mail_1", "mail_2", "mail_3", "mailing_1"]
     assert found(group="mail") == ["mail_1", "mail_2", "mail_3"]
@@ -240,8 +228,7 @@ def test_finding_by_labels(store, say, cursor):
         store.put(task_id, labels=text)
 
     def found(limit=99, **wanted):
-        rows = say.find(cursor, Search(NOW, labels=wanted), limit)
-        return [picked(RECORDED, one)["id"] for one in rows]
+        return ids_found(say, cursor, Search(NOW, labels=wanted), limit)
 
     assert found(a=1) == found(a=1.0) == ["mail_1", "mail_3"]
     assert found(1, a=1) == ["mail_1"]
@@ -257,10 +244,8 @@ def test_finding_by_labels(store, say, cursor):
 def test_pages_by_label_go_on_behind_what_only_looked_like_it(store, say, cursor):
     for n in range(20):
         store.put(f"mail_{n:02d}", labels='{"a":"x' if n % 2 else '{"a":"x"}')
-    rows = say.find(cursor, Search(NOW, labels={"a": "x"}), 7)
-    assert [picked(RECORDED, one)["id"] for one in rows] == [
-        f"mail_{n:02d}" for n in range(0, 14, 2)
-    ]
+    found = ids_found(say, cursor, Search(NOW, labels={"a": "x"}), 7)
+    assert found == [f"mail_{n:02d}" for n in range(0, 14, 2)]
 
 
 def test_counts_by_group_state_and_lateness(store, say, cursor):
@@ -311,7 +296,7 @@ def test_the_time_is_the_servers_of_this_moment(store, say, cursor):
 
 
 def test_clearing_leaves_tokens_gates_and_the_rest_of_the_house(store, say, cursor, monkeypatch):
-    monkeypatch.setattr(rarer, "CLEAR", rarer.CLEAR.replace("20000", "3"))
+    store.case.clear_by_three(monkeypatch)
     store.put(*(f"mail_{n}" for n in range(8)))
     say.enter(cursor, "w", "[]", 1, 2, 3)
     say.advance(cursor, "s", 0, b"")
