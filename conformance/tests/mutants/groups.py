@@ -117,8 +117,11 @@ def _quietly() -> None:
     logging.disable(logging.CRITICAL)  # what a mutant makes the core warn of is of no interest
 
 
-def groups_that_find(number: int) -> tuple[int, frozenset[str]]:
-    """Return the groups of which a check fails against a mutant."""
+def groups_that_find(number: int, times: float = _TIMES) -> tuple[int, frozenset[str]]:
+    """Return the groups of which a check fails against a mutant.
+
+    A check may take ``times`` its share of the quick profile's seconds.
+    """
     [mutant] = [each for each in all_mutants() if each.number == number]
     own = property_of(mutant.property).group
     beside = [lane for lane in _LANES if lane != mutant.lane]
@@ -127,7 +130,7 @@ def groups_that_find(number: int) -> tuple[int, frozenset[str]]:
     works: dict[str, bool] = {}
     for share, lane in looks:
         with mutated(mutant) as bench:
-            judges = _judge(bench, 1.0, works), _judge(bench, share, works)
+            judges = _judge(bench, 1.0, times, works), _judge(bench, share, times, works)
             found |= _accusing(*judges, lane, own)
         if found - {own}:
             break
@@ -150,11 +153,11 @@ def _accusing(mine: Judge, others: Judge, lane: Lane, own: str) -> set[str]:
     return found
 
 
-def _judge(bench: Bench, share: float, works: dict[str, bool]) -> Judge:
+def _judge(bench: Bench, share: float, times: float, works: dict[str, bool]) -> Judge:
     """Return a judge for a share of the examples; ``works`` keeps what works at all."""
     quick = PROFILES["quick"]
     lanes = {
-        lane: Effort(max(1, round(effort.examples * share)), effort.seconds * _TIMES * share)
+        lane: Effort(max(1, round(effort.examples * share)), effort.seconds * times * share)
         for lane, effort in quick.lanes.items()
     }
     profile = replace(quick, lanes=lanes, shrinking=0.0, all_shrinking=0.0)
