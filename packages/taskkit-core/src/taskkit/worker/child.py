@@ -20,6 +20,7 @@ from taskkit.hooks import run_awaitable
 from taskkit.records import Outcome, Settlement
 from taskkit.worker.execution import Execution
 from taskkit.worker.failure import describe
+from taskkit.worker.forked import flush_output
 from taskkit.worker.interrupt import INTERRUPTIONS
 from taskkit.worker.isolation import Interrupt, Job, Progress, load_handler
 from taskkit.worker.launch import ignore_terminal, settle_in
@@ -67,8 +68,7 @@ def run_job(handler: TaskHandler, line: Line) -> int:
 
 def _answer(job: Job, line: Line, load: Callable[[], TaskHandler]) -> None:
     line.send(_work(job, line, load))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_output()
 
 
 def _work(job: Job, line: Line, load: Callable[[], TaskHandler]) -> Settlement:

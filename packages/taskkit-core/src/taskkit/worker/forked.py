@@ -2,7 +2,7 @@
 
 A fresh interpreter would load once more what the supervisor has loaded. It is done only where the
 supervisor has no second thread and nothing of the user's program: see ``start_template`` in
-``launcher.py``.
+``launcher.py``. How such a process ends, and the workers that a template forks, stands here too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
@@ -58,34 +59,54 @@ def fork_template(far: socket.socket) -> Process:
     """Fork this process into a template at one end of a line, which is closed here."""
     # The collector writes to each object that it visits; what is frozen stays shared.
     gc.freeze()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_output()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, QUIET)
     try:
         pid = os.fork()
         if pid == 0:
-            _become_template(far.detach())
+            end_with(lambda: _become_template(far.detach()))
         return _Forked(pid)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         far.close()
 
 
-def _become_template(descriptor: int) -> NoReturn:
+def end_with(work: Callable[[], int]) -> NoReturn:
+    """Do what this fork is for, then end it with the status that this returns.
+
+    What it raises is told on stderr and ends the process with 1, as it would end an interpreter;
+    SystemExit too, because nothing in these processes is meant to raise it.
+    """
     status = 1
     try:
-        # Handlers of the supervisor's; what comes before the template ignores it ends the process.
-        for number in QUIET:
-            signal.signal(number, signal.SIG_DFL)
-        _close_all_but(descriptor)
-        from taskkit.worker.template import main
-
-        main(descriptor)
-        status = 0
+        status = work()
+    except BaseException:  # noqa: BLE001 - told, and the process ends
+        sys.excepthook(*sys.exc_info())
     finally:
-        # Never back into the supervisor's frames, whatever happened.
-        sys.stderr.flush()
-        os._exit(status)
+        # Never back into the frames that were forked, whatever happened.
+        try:
+            flush_output()
+        finally:
+            os._exit(status)
+
+
+def flush_output() -> None:
+    """Write what was printed: a fork would write it again, and ``os._exit`` not at all."""
+    for stream in (sys.stdout, sys.stderr):
+        # None in a process that was started without; or closed, at either end.
+        with suppress(AttributeError, ValueError, OSError):
+            stream.flush()
+
+
+def _become_template(descriptor: int) -> int:
+    # Handlers of the supervisor's; what comes before the template ignores it ends the process.
+    for number in QUIET:
+        signal.signal(number, signal.SIG_DFL)
+    _close_all_but(descriptor)
+    from taskkit.worker.template import main
+
+    main(descriptor)
+    return 0
 
 
 def _close_all_but(descriptor: int) -> None:
@@ -109,21 +130,30 @@ class _Forked:
         self.returncode: int | None = None
 
     def wait(self, timeout: float | None = None) -> int:
-        deadline = None if timeout is None else monotonic() + timeout
-        while self.returncode is None:
-            try:
-                ended, status = os.waitpid(self._pid, 0 if deadline is None else os.WNOHANG)
-            except ChildProcessError:
-                # Whoever started this process may have had SIGCHLD ignored: then the system waits.
-                ended, status = self._pid, 0
-            if ended:
-                self.returncode = os.waitstatus_to_exitcode(status)
-            elif deadline is not None:
-                if timeout is not None and monotonic() >= deadline:
+        if timeout is None:
+            self._has_ended(0)
+        else:
+            deadline = monotonic() + timeout
+            while not self._has_ended(os.WNOHANG):
+                if monotonic() >= deadline:
                     raise subprocess.TimeoutExpired("the template process", timeout)
                 sleep(_LOOK_EVERY)
+        assert self.returncode is not None
         return self.returncode
 
     def kill(self) -> None:
-        if self.returncode is None:
+        # Once it has been waited for, by whomever, its number may be somebody else's.
+        if not self._has_ended(os.WNOHANG):
             os.kill(self._pid, signal.SIGKILL)
+
+    def _has_ended(self, options: int) -> bool:
+        if self.returncode is not None:
+            return True
+        try:
+            ended, status = os.waitpid(self._pid, options)
+        except ChildProcessError:
+            # Whoever started this process may have had SIGCHLD ignored: then the system waits.
+            ended, status = self._pid, 0
+        if ended:
+            self.returncode = os.waitstatus_to_exitcode(status)
+        return bool(ended)

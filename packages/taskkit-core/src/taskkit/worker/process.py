@@ -22,6 +22,7 @@ from taskkit.clock import monotonic, sleep
 from taskkit.errors import BackendError, TaskkitError
 from taskkit.records import Outcome, Query, Settlement
 from taskkit.task import State
+from taskkit.worker.forked import flush_output
 from taskkit.worker.launch import ignore_terminal, load, settle_in, unpack, why
 from taskkit.worker.line import Line
 from taskkit.worker.messages import (
@@ -93,8 +94,7 @@ def obey(kit: Kit, order: Order, line: Line, nursery: Nursery | None = None) -> 
     status = _Worker(kit, settings, line, nursery).run()
     # What the user's code registered is owed to it, here as in any process that ends.
     atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing does in its forks
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_output()
     return status
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("taskkit.supervisor")
 
-_GONE = "the template process ended before it could fork"
+_GONE = "the template process ended before it could fork; what it raised, if anything, is on stderr"
 
 
 class Source:

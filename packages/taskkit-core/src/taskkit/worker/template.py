@@ -16,9 +16,9 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from taskkit.worker.forked import running_threads
+from taskkit.worker.forked import end_with, flush_output, running_threads
 from taskkit.worker.heap import trim_heap
 from taskkit.worker.launch import Payload, ignore_terminal, load, settle_in, why
 from taskkit.worker.line import Line
@@ -128,12 +128,11 @@ class _Template:
             owner.send(Exited(order.number, 1))
             return
         nursery, worker_end = Line.pair()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_output()
         pid = os.fork()
         if pid == 0:
             nursery.close()
-            self._become(order, descriptor, Line(worker_end))
+            end_with(lambda: self._become(order, descriptor, Line(worker_end)))
         os.close(descriptor)
         worker_end.close()
         if isinstance(order, Order):
@@ -143,23 +142,17 @@ class _Template:
         self._children[pid] = _Child(order.number, owner)
         owner.send(Started(order.number, pid))
 
-    def _become(self, order: Order | Birth, descriptor: int, nursery: Line) -> NoReturn:
-        status = 1
-        try:
-            self._let_go()
-            line = Line(socket.socket(fileno=descriptor))
-            if isinstance(order, Order):
-                from taskkit.worker.process import obey
+    def _become(self, order: Order | Birth, descriptor: int, nursery: Line) -> int:
+        self._let_go()
+        line = Line(socket.socket(fileno=descriptor))
+        if isinstance(order, Order):
+            from taskkit.worker.process import obey
 
-                status = obey(self._kit, order, line, Nursery(nursery))
-            else:
-                from taskkit.worker.child import run_job
+            return obey(self._kit, order, line, Nursery(nursery))
+        from taskkit.worker.child import run_job
 
-                nursery.close()
-                status = run_job(self._kit.handler, line)
-        finally:
-            # Never back into the template's frames, whatever happened.
-            os._exit(status)
+        nursery.close()
+        return run_job(self._kit.handler, line)
 
     def _let_go(self) -> None:
         """Drop what is the template's, and would hold others' lines open or take its signals."""
