@@ -80,8 +80,8 @@ def end_with(work: Callable[[], int]) -> NoReturn:
     status = 1
     try:
         status = work()
-    except BaseException:  # noqa: BLE001 - told, and the process ends
-        sys.excepthook(*sys.exc_info())
+    except BaseException as error:  # noqa: BLE001 - told, and the process ends
+        sys.excepthook(type(error), error, error.__traceback__)
     finally:
         # Never back into the frames that were forked, whatever happened.
         try:
