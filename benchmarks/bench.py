@@ -115,6 +115,12 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
+def milliseconds(name: str, seconds: Sequence[float]) -> dict[str, float]:
+    """Return what is reported of latencies."""
+    shares = {"p50": 0.5, "p99": 0.99}
+    return {f"{name} {p}, ms": 1e3 * percentile(seconds, share) for p, share in shares.items()}
+
+
 def median_of(runs: int, measure: Callable[[], float]) -> float:
     """Return the median of repeated measurements."""
     return statistics.median(measure() for _ in range(runs))

@@ -1,25 +1,34 @@
-"""What a peer of the drain benchmark is, and how its tasks tell when they started.
+"""What a peer of a benchmark is, and how its tasks tell when they started.
 
-A peer is a module with ``fill(count)``, which enqueues no-op tasks, ``work()``, which runs until
-it is told to stop, and ``left()``: how many tasks are not done. Each is called in a process of its
-own; ``PEER_URL`` is the database. A task notes its start, unless the peer stores results: then the
-module has a ``starts()`` that reads them.
+A peer is a module with ``fill(count)``, which makes tables and enqueues no-op tasks, ``work()``,
+which runs until it is told to stop, and ``left()``: how many tasks are not done. Each is called in
+a process of its own; ``PEER_URL`` is the database. A task notes its start, unless the peer stores
+results: then the module has a ``starts()`` that reads them. Where its latency is measured
+(``peer_latency.py``) it has a ``producer()`` too, within which it is connected, and which yields
+what enqueues one task.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from struct import Struct
 from threading import get_ident
 from time import sleep, time
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from bench import HERE, processes, start_rate
+
+Put: TypeAlias = Callable[[], float]
+"""Enqueues one task and returns the time just before."""
 
 _TIME = Struct("d")
 _files: dict[int, int] = {}
@@ -52,10 +61,45 @@ def mysql_parameters() -> dict[str, object]:
     return {**where, "password": parts.password or "", "database": parts.path[1:]}
 
 
+def timed(enqueue: Callable[[], object]) -> Put:
+    """Return what notes the time before it enqueues."""
+
+    def put() -> float:
+        before = time()
+        enqueue()
+        return before
+
+    return put
+
+
+def timed_on(runner: asyncio.Runner, enqueue: Callable[[], Awaitable[object]]) -> Put:
+    """Return the same for a coroutine; to enter the loop is not its work, so that is before."""
+
+    async def put() -> float:
+        before = time()
+        await enqueue()
+        return before
+
+    return lambda: runner.run(put())
+
+
 def measure(module: str, database: str, count: int, workers: int) -> float:
     """Return how many tasks a second the worker processes of a peer start."""
+    with working(module, database, workers, count) as call:
+        return float(call(f"print(peer.rate({module!r}, {count}))"))
+
+
+@contextmanager
+def working(
+    module: str,
+    database: str,
+    workers: int,
+    count: int = 0,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Callable[[str], str]]:
+    """Enqueue so many tasks and run a peer's workers; yields what runs code beside them."""
     with tempfile.TemporaryDirectory() as folder:
-        env = {"PEER_URL": database, "STARTS": folder}
+        env = {**(settings or {}), "PEER_URL": database, "STARTS": folder}
         full = {**os.environ, **env, "PYTHONPATH": str(HERE)}
         work = [sys.executable, "-c", f"import {module}; {module}.work()"]
 
@@ -66,7 +110,7 @@ def measure(module: str, database: str, count: int, workers: int) -> float:
 
         call(f"{module}.fill({count})")
         with processes(*[work] * workers, env=env):
-            return float(call(f"print(peer.rate({module!r}, {count}))"))
+            yield call
 
 
 def rate(module: str, count: int) -> float:

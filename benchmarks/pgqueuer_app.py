@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import asyncpg
 import uvloop
-from peer import note_start, url
+from peer import Put, note_start, timed_on, url
 from pgqueuer import PgQueuer
 from pgqueuer.models import Job
 from pgqueuer.queries import Queries
@@ -31,6 +33,16 @@ def fill(count: int) -> None:
         await connection.close()
 
     asyncio.run(filled())
+
+
+@contextmanager
+def producer() -> Iterator[Put]:
+    """Yield what enqueues one task."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        connection = runner.run(asyncpg.connect(url()))
+        queries = Queries.from_asyncpg_connection(connection)
+        yield timed_on(runner, lambda: queries.enqueue("noop", None))
+        runner.run(connection.close())
 
 
 def work() -> None:

@@ -5,8 +5,11 @@ It stores no results, only the status of a job.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
-from peer import note_start, url
+from peer import Put, note_start, timed, url
 from procrastinate import App, PsycopgConnector
 
 app = App(connector=PsycopgConnector(conninfo=url()))
@@ -24,6 +27,13 @@ def fill(count: int) -> None:
         app.schema_manager.apply_schema()
         for start in range(0, count, 1_000):
             noop.configure().batch_defer(*[{}] * min(1_000, count - start))
+
+
+@contextmanager
+def producer() -> Iterator[Put]:
+    """Yield what enqueues one task."""
+    with app.open():
+        yield timed(noop.defer)
 
 
 def work() -> None:

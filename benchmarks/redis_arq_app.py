@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from arq import create_pool
 from arq.connections import RedisSettings
 from arq.worker import Worker
-from peer import note_start, url
+from peer import Put, note_start, timed_on, url
 from redis_place import client
 
 settings = RedisSettings.from_dsn(url())
@@ -19,15 +21,20 @@ async def noop(_context: dict[Any, Any]) -> None:
     note_start()
 
 
+@contextmanager
+def producer() -> Iterator[Put]:
+    """Yield what enqueues one task."""
+    with asyncio.Runner() as runner:
+        pool = runner.run(create_pool(settings))
+        yield timed_on(runner, lambda: pool.enqueue_job("noop"))
+        runner.run(pool.aclose())
+
+
 def fill(count: int) -> None:
     """Enqueue so many tasks."""
-
-    async def put() -> None:
-        pool = await create_pool(settings)
+    with producer() as put:
         for _ in range(count):
-            await pool.enqueue_job("noop")
-
-    asyncio.run(put())
+            put()
 
 
 def left() -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from celery import Celery
-from peer import note_start, url
+from peer import Put, note_start, timed, url
 from redis_place import client
 
 app = Celery("redis_celery_app", broker=url(), backend=url())
@@ -16,10 +19,17 @@ def noop() -> None:
     note_start()
 
 
+@contextmanager
+def producer() -> Iterator[Put]:
+    """Yield what enqueues one task."""
+    yield timed(noop.delay)
+
+
 def fill(count: int) -> None:
     """Enqueue so many tasks."""
-    for _ in range(count):
-        noop.delay()
+    with producer() as put:
+        for _ in range(count):
+            put()
 
 
 def left() -> int:

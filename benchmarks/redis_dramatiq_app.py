@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
-from peer import note_start, url
+from peer import Put, note_start, timed, url
 
 broker: Any = RedisBroker(url=url())
 dramatiq.set_broker(broker)
@@ -19,10 +21,17 @@ def noop() -> None:
     note_start()
 
 
+@contextmanager
+def producer() -> Iterator[Put]:
+    """Yield what enqueues one task."""
+    yield timed(noop.send)
+
+
 def fill(count: int) -> None:
     """Enqueue so many tasks."""
-    for _ in range(count):
-        noop.send()
+    with producer() as put:
+        for _ in range(count):
+            put()
 
 
 def left() -> int:

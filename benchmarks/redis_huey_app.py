@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from huey import RedisHuey
-from peer import note_start, url
+from peer import Put, note_start, timed, url
 
 huey = RedisHuey(url=url())
 
@@ -14,10 +17,17 @@ def noop() -> None:
     note_start()
 
 
+@contextmanager
+def producer() -> Iterator[Put]:
+    """Yield what enqueues one task."""
+    yield timed(noop)
+
+
 def fill(count: int) -> None:
     """Enqueue so many tasks."""
-    for _ in range(count):
-        noop()
+    with producer() as put:
+        for _ in range(count):
+            put()
 
 
 def left() -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from peer import note_start, url
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from peer import Put, note_start, timed, url
 from redis_place import client
 from rq import Queue, SimpleWorker
 
@@ -14,10 +17,17 @@ def noop() -> None:
     note_start()
 
 
+@contextmanager
+def producer() -> Iterator[Put]:
+    """Yield what enqueues one task."""
+    yield timed(lambda: queue.enqueue("redis_rq_app.noop"))
+
+
 def fill(count: int) -> None:
     """Enqueue so many tasks."""
-    for _ in range(count):
-        queue.enqueue("redis_rq_app.noop")
+    with producer() as put:
+        for _ in range(count):
+            put()
 
 
 def left() -> int:

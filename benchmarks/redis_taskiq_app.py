@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from peer import note_start, url
+from peer import Put, note_start, timed_on, url
 from redis_place import client
 from taskiq_redis import RedisStreamBroker
 
@@ -20,16 +22,20 @@ async def noop() -> None:
     note_start()
 
 
+@contextmanager
+def producer() -> Iterator[Put]:
+    """Yield what enqueues one task."""
+    with asyncio.Runner() as runner:
+        runner.run(broker.startup())
+        yield timed_on(runner, noop.kiq)
+        runner.run(broker.shutdown())
+
+
 def fill(count: int) -> None:
     """Enqueue so many tasks."""
-
-    async def put() -> None:
-        await broker.startup()
+    with producer() as put:
         for _ in range(count):
-            await noop.kiq()
-        await broker.shutdown()
-
-    asyncio.run(put())
+            put()
 
 
 def left() -> int:

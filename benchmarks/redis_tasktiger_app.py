@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import redis
-from peer import note_start, url
+from peer import Put, note_start, timed, url
 from redis_place import client
 from tasktiger import TaskTiger
 from tasktiger.worker import Worker
@@ -16,12 +19,17 @@ def noop() -> None:
     note_start()
 
 
+@contextmanager
+def producer() -> Iterator[Put]:
+    """Yield what enqueues one task."""
+    yield timed(lambda: tiger.delay(noop))
+
+
 def fill(count: int) -> None:
     """Enqueue so many tasks."""
-    import redis_tasktiger_app
-
-    for _ in range(count):
-        tiger.delay(redis_tasktiger_app.noop)
+    with producer() as put:
+        for _ in range(count):
+            put()
 
 
 def left() -> int:

@@ -6,10 +6,12 @@ It stores no results: the row of a task is deleted when it is done.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.core.management import call_command
 from django_peer import configure
-from peer import note_start
+from peer import Put, note_start, timed
 
 configure("django_taskq")
 
@@ -23,11 +25,18 @@ def noop() -> None:
     note_start()
 
 
+@contextmanager
+def producer() -> Iterator[Put]:
+    """Yield what enqueues one task."""
+    yield timed(noop.delay)
+
+
 def fill(count: int) -> None:
     """Make the tables and enqueue so many tasks."""
     call_command("migrate", verbosity=0)
-    for _ in range(count):
-        noop.delay()
+    with producer() as put:
+        for _ in range(count):
+            put()
 
 
 def work() -> None:

@@ -5,9 +5,12 @@ It stores results.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.core.management import call_command
 from django_peer import configure
-from peer import note_start
+from peer import Put, note_start, timed
 
 configure(
     "django_tasks",
@@ -25,16 +28,23 @@ def noop() -> None:
     note_start()
 
 
+@contextmanager
+def producer() -> Iterator[Put]:
+    """Yield what enqueues one task."""
+    yield timed(noop.enqueue)
+
+
 def fill(count: int) -> None:
     """Make the tables and enqueue so many tasks."""
     call_command("migrate", verbosity=0)
-    for _ in range(count):
-        noop.enqueue()
+    with producer() as put:
+        for _ in range(count):
+            put()
 
 
 def work() -> None:
-    """Run a worker until SIGTERM."""
-    call_command("db_worker", verbosity=0, reload=False)
+    """Run a worker until SIGTERM, which looks every 10 ms while nothing is to do."""
+    call_command("db_worker", verbosity=0, reload=False, interval=0.01)
 
 
 def left() -> int:
