@@ -18,7 +18,12 @@ SOURCES = {
     each.name.removesuffix(".lua"): each.read_text()
     for each in files("taskkit_redis").joinpath("lua").iterdir()
 }
-SCRIPTS = sorted(SOURCES.keys() - MODULES)
+PARTS = {name for name, text in SOURCES.items() if text.startswith("-- Part of ")}
+SCRIPTS = sorted(SOURCES.keys() - MODULES - PARTS)
+
+
+def parts_of(name: str) -> list[str]:
+    return re.findall(r"^-- part (\w+)$", SOURCES[name], re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -30,13 +35,21 @@ def test_the_server_accepts_each(name, raw):
 def test_each_names_the_modules_that_it_asks_for(name):
     used = set(SOURCES[name].split("\n", 1)[0].split()[2:])
     asked = set()
-    left = [name]
+    left = [name, *parts_of(name)]
     while left:
         text = SOURCES[left.pop()]
         found = {each for each in MODULES if f"{each}()" in text} - asked
         asked |= found
         left += found
     assert used - {"base", "nothing"} == asked
+
+
+def test_each_part_is_put_into_the_script_that_it_names():
+    named = {name: re.match(r"-- Part of (\w+):", SOURCES[name])[1] for name in PARTS}
+    assert named == {part: name for name in SOURCES for part in parts_of(name)}
+    for part, name in named.items():
+        [*_, last] = SOURCES[part].strip().splitlines()
+        assert last.encode() in script(name).text
 
 
 def test_no_script_speaks_of_a_key_that_is_not_of_its_partition():

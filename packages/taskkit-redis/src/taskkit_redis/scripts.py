@@ -1,8 +1,10 @@
 """The scripts: a Lua file for each transition, with the modules that it shares with others.
 
 The first line of a file names what it uses: ``base``, which is put before it, and modules, each
-built when it is first asked for (``records().load(…)``). Redis knows a script by the hash of its
-text and keeps it until it is restarted, so that only the hash is sent.
+built when it is first asked for (``records().load(…)``). Where a file says ``-- part NAME``, that
+file is put in: for a script that is long, and whose functions change each other's locals in loops.
+Redis knows a script by the hash of its text and keeps it until it is restarted, so that only the
+hash is sent.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from importlib.resources import files
 from typing import Final
 
 _USES: Final = re.compile(r"-- uses ([a-z ]+)\n")
+
+_PART: Final = re.compile(r"^-- part ([a-z]+)$", re.MULTILINE)
 
 _MODULE: Final = """
 local built_{name} = nil
@@ -47,7 +51,7 @@ class Script:
 @cache
 def script(name: str) -> Script:
     """Return the script of this name, with all that it uses."""
-    main = _read(name)
+    main = _PART.sub(lambda part: _read(part[1]), _read(name))
     used = _USES.match(main)
     assert used is not None, f"{name}.lua does not name what it uses"
     if used[1] == "nothing":
