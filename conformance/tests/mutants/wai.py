@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from weakref import WeakKeyDictionary
+
 from mutants.mutant import around, mutant
 from taskkit.memory import control, reading
 from taskkit.memory.backend import MemoryBackend
@@ -64,3 +67,25 @@ def resume_wakes_nobody(patch):
         count, everyone = memory.news.count, memory.news._everyone
         real(memory, groups)
         memory.news.count, memory.news._everyone = count, everyone
+
+
+@mutant(311, "WAI-03", "rings those who wait by what they close when they go", lane="race")
+def close_rings_a_closed_bell(patch):
+    # A socket, not a bare descriptor: closed it has no number, so that no other file is written to.
+    bells = WeakKeyDictionary()
+
+    for name in ("wait", "wait_done"):
+
+        @around(patch, MemoryBackend, name)
+        def wait(real, self, *args):
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                bells[self] = ours
+                return real(self, *args)
+
+    @around(patch, MemoryBackend, "close")
+    def close(real, self):
+        bell = bells.get(self)
+        real(self)
+        if bell is not None:
+            bell.send(b"!")
