@@ -23,6 +23,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from taskkit.context import current_task
 from taskkit.plugins import hookimpl
 from taskkit_django.backend.opening import house_of
 from taskkit_django.backend.tended import tended as _tended
@@ -46,9 +47,13 @@ class Tending:
     @hookimpl
     def taskkit_handling(
         self,
-    ) -> AbstractContextManager[None] | AbstractAsyncContextManager[None]:
+    ) -> AbstractContextManager[None] | AbstractAsyncContextManager[None] | None:
         """Return what is entered around the handling of a claim, on its thread or loop."""
-        return self._tended_async() if is_on_loop() else self._tended()
+        if is_on_loop():
+            return self._tended_async()
+        # A task that is run in place (eager, or by a test) finds the connections of its caller,
+        # perhaps in the middle of a transaction, which Django would end by closing them.
+        return None if current_task().thread is None else self._tended()
 
     @hookimpl
     def taskkit_worker_start(self) -> None:

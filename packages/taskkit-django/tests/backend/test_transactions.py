@@ -9,6 +9,7 @@ from works import note
 
 from taskkit.errors import QueueFull, Unsupported
 from taskkit.task import State
+from taskkit_django.testing import run_tasks
 
 
 class Refused(Exception):
@@ -173,3 +174,23 @@ def test_atomic_requests(kit, alias, project, place, rf):
     with pytest.raises(IntegrityError):
         wrapped(rf.get("/?fails=1"))
     assert known(kit, *put) == [True, False]
+
+
+@everywhere
+def test_a_task_that_is_run_in_place_leaves_the_transaction_alone(kit, alias):
+    with pytest.raises(Refused), transaction.atomic(using=alias):
+        result = note.options(eager=True).delay("at once")
+        assert known(kit, result) == [True]
+        raise Refused
+    assert known(kit, result) == [False]
+
+
+@everywhere
+def test_a_test_runs_its_tasks_in_its_own_transaction(kit, alias):
+    with pytest.raises(Refused), transaction.atomic(using=alias):
+        result = note.delay("in a test")
+        [record] = run_tasks()
+        assert (record.task.id, record.state) == (result.id, State.SUCCEEDED)
+        assert known(kit, result) == [True]
+        raise Refused
+    assert known(kit, result) == [False]

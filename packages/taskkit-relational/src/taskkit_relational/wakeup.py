@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final, Protocol, TypeAlias
 
 from taskkit.clock import Clock, ManualClock, monotonic
-from taskkit.errors import BackendError
+from taskkit.errors import BackendError, Unavailable
 
 _LINGER_SECONDS: Final = 5.0
 """How long the thread stays without anybody waiting."""
@@ -257,10 +257,12 @@ class Wakeup:
             try:
                 self._source.watch(self)
                 is_told = False
-            except BackendError:
+            except BackendError as error:
                 if not self._closed:
                     if not is_told:
-                        _log.warning("cannot watch the store; trying again", exc_info=True)
+                        # While the store is down, whoever uses it says so: one line per outage.
+                        level = logging.DEBUG if isinstance(error, Unavailable) else logging.WARNING
+                        _log.log(level, "cannot watch the store; trying again: %s", error)
                     is_told = True
                     # Nobody can say what was missed.
                     self.tell()
