@@ -10,9 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskkit.clock import ManualClock, SystemClock, micros, to_datetime, to_instant
+from taskkit.clock import (
+    ManualClock,
+    SystemClock,
+    check_sendable,
+    micros,
+    to_datetime,
+    to_instant,
+)
 from taskkit.convert import moment_to_instant, to_when
-from taskkit.errors import InvalidInput
+from taskkit.errors import InvalidInput, InvalidSetting
 from taskkit.ids import group_of, new_id, new_uuid7, stable_id
 from taskkit.task import After
 
@@ -94,3 +101,10 @@ def test_a_stable_id_depends_on_every_part_and_on_where_they_part():
     assert stable_id("g", "a", "bc") == stable_id("g", "a", "bc")
     assert len({stable_id("g", "a", "bc"), stable_id("g", "ab", "c"), stable_id("g", "abc")}) == 3
     assert group_of(stable_id("g", "a")) == "g"
+
+
+def test_only_a_clock_that_another_process_has_too_is_sent_there():
+    for clock in (None, SystemClock()):
+        check_sendable(clock)
+    with pytest.raises(InvalidSetting, match="found a ManualClock"):
+        check_sendable(ManualClock())

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Protocol
 
-from taskkit.errors import InvalidInput
+from taskkit.errors import InvalidInput, InvalidSetting
 
 SECOND: Final = 1_000_000
 """Microseconds in a second."""
@@ -80,6 +80,19 @@ class ManualClock:
         """Call ``listener`` after every move, so that a waiting store can look again."""
         with self._lock:
             self._listeners.append(listener)
+
+
+def check_sendable(clock: Clock | None) -> None:
+    """Refuse to send a backend with a clock of the program's own to another process.
+
+    Raises:
+        InvalidSetting: it is neither None, the store's own, nor the system's.
+    """
+    if not isinstance(clock, SystemClock | None):
+        raise InvalidSetting(
+            "clock: expected the system's clock in a backend that is sent to another process, "
+            f"found a {type(clock).__name__}, which that process could not share"
+        )
 
 
 def micros(duration: timedelta | float) -> int:

@@ -7,8 +7,7 @@ import weakref
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from taskkit.clock import Clock, SystemClock
-from taskkit.errors import InvalidSetting
+from taskkit.clock import Clock, check_sendable
 from taskkit.records import (
     Answered,
     Capabilities,
@@ -84,11 +83,7 @@ class RedisBackend:
         return f"<{type(self).__name__} {self._settings.prefix!r} at {where}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if not isinstance(self._clock, SystemClock | None):
-            raise InvalidSetting(
-                f"clock: expected the store's own in a backend that is sent to another process, "
-                f"found a {type(self._clock).__name__}, which that process could not share"
-            )
+        check_sendable(self._clock)
         return type(self), (self._settings, self._clock)
 
     # ---- Queue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -33,6 +34,58 @@ def as_connection(within: object, expected: str) -> sa.Connection:
     if type(within).__name__.startswith(("AsyncSession", "AsyncConnection", "async_")):
         hint = "; use: await it.run_sync(lambda sync: kit.initiate_task(..., within=sync))"
     raise Unsupported(f"within: expected {expected}, found {kind}{hint}")
+
+
+def synchronous(within: object, check: Callable[[Any], object]) -> object:
+    """Return the synchronous side of what SQLAlchemy has for coroutines; all else as it is.
+
+    Args:
+        within: What a caller has.
+        check: Called with that side before anything is tried on it, to refuse it.
+
+    Raises:
+        Unsupported: it is an AsyncConnection that is not open.
+    """
+    # Never imported from here: who has such a thing has imported it.
+    aio: Any = sys.modules.get("sqlalchemy.ext.asyncio")
+    if aio is None:
+        return within
+    given: Any = within() if isinstance(within, aio.async_scoped_session) else within
+    if isinstance(given, aio.AsyncSession):
+        side = given.sync_session
+    elif isinstance(given, aio.AsyncConnection):
+        side = given.sync_connection
+        if side is None:
+            raise Unsupported(
+                "within: expected an AsyncConnection that is open, found one that was not started "
+                "yet; use: async with engine.connect() as connection"
+            )
+    else:
+        return given
+    check(side)
+    return side
+
+
+def in_autocommit() -> Unsupported:
+    """Return the error of a caller whose connection has no transaction and begins none."""
+    return Unsupported("within: expected an open transaction, found a connection in autocommit")
+
+
+def elsewhere(url: sa.URL, tables: str, database: str | None, *, has_tables: bool) -> Unsupported:
+    """Return the error of a caller whose transaction is not where the store's tables are.
+
+    Args:
+        url: Of the store.
+        tables: What the names of its tables begin with.
+        database: That the transaction is on.
+        has_tables: Whether that has taskkit's tables too, of another store.
+    """
+    found = "with tables of another store" if has_tables else "without these tables"
+    return Unsupported(
+        f"within: expected a transaction on the database {url.database!r} at {url.host}, in which "
+        f"taskkit's tables {tables}… are, found one on the database {database!r} {found}; tasks "
+        "can only be part of a transaction on the database that holds them"
+    )
 
 
 def driver_cursor(connection: sa.Connection) -> Cursor:

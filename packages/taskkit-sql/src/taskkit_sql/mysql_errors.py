@@ -123,11 +123,7 @@ class Errors:
         return None
 
     def _text(self, error: Exception) -> str:
-        cause = _driver_error(error)
-        told = cause.args[1] if len(cause.args) > 1 else cause
-        text = " ".join(str(told).split()) or "the connection is closed"
-        password = self._settings.url.password
-        return text.replace(str(password), "***") if password else text
+        return errors.words_of(_driver_error(error), self._settings.url.password)
 
 
 def _driver_error(error: BaseException) -> BaseException:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from typing import Any, Final, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import pymysql
-import sqlalchemy as sa
 from pymysql.cursors import Cursor as PlainCursor
 from sqlalchemy.exc import MissingGreenlet
 from sqlalchemy.util import concurrency
@@ -17,7 +15,7 @@ from sqlalchemy.util import concurrency
 from taskkit.errors import Unsupported
 from taskkit_relational.dialects.mysql.named import number_of
 from taskkit_relational.statements import Cursor
-from taskkit_sql.joining import as_connection
+from taskkit_sql.joining import as_connection, elsewhere, in_autocommit, synchronous
 from taskkit_sql.mysql_connecting import connect, is_in_transaction
 from taskkit_sql.settings import ServerSettings
 
@@ -70,14 +68,15 @@ class Joining:
                 with closing(connect(self._settings)) as own, own.cursor() as looking:
                     self._known = self._look(looking)
                 if found != self._known:
-                    raise self._elsewhere(found)
+                    raise elsewhere(
+                        *(self._settings.url, self._settings.prefix, found.database),
+                        has_tables=found.store is not None,
+                    )
             self._accepted[driver] = found
         cursor.execute("SELECT @@autocommit, @@character_set_client")
         autocommits, charset = cursor.fetchone()
         if autocommits and not _has_begun(connection):
-            raise Unsupported(
-                "within: expected an open transaction, found a connection in autocommit"
-            )
+            raise in_autocommit()
         if not charset.startswith("utf8"):
             raise Unsupported(
                 "within: expected a connection with charset=utf8mb4, which has all characters, "
@@ -99,32 +98,20 @@ class Joining:
             row = cursor.fetchone()
         return _Place(row[0], row[1])
 
-    def _elsewhere(self, found: _Place) -> Unsupported:
-        url = self._settings.url
-        tables = "without these tables" if found.store is None else "with tables of another store"
-        return Unsupported(
-            f"within: expected a transaction on the database {url.database!r} at {url.host}, in "
-            f"which taskkit's tables {self._settings.prefix}… are, found one on the database "
-            f"{found.database!r} {tables}; tasks can only be part of a transaction on the database "
-            "that holds them"
-        )
-
 
 def _given(within: object) -> tuple[Any, Any]:
     """Return the driver's connection of whatever the caller has, and what gives cursors on it."""
     if isinstance(within, pymysql.connections.Connection):
         return within, within
     try:
-        connection = as_connection(_synchronous(within), WITHIN)
+        connection = as_connection(synchronous(within, _refuse_outside), WITHIN)
         dialect = connection.dialect
         if dialect.name not in ("mysql", "mariadb") or dialect.driver not in _DRIVERS:
             raise Unsupported(
                 f"within: expected {WITHIN}, found one on {dialect.name}+{dialect.driver}"
             )
         if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
-            raise Unsupported(
-                "within: expected an open transaction, found a connection in autocommit"
-            )
+            raise in_autocommit()
         if not connection.in_transaction():
             connection.begin()
     except MissingGreenlet as error:
@@ -134,7 +121,7 @@ def _given(within: object) -> tuple[Any, Any]:
     return proxied.driver_connection, proxied.dbapi_connection
 
 
-def _refuse_outside() -> None:
+def _refuse_outside(_: object) -> None:
     # Before anything is tried: what the driver had begun would never be awaited.
     in_greenlet = getattr(concurrency, "in_greenlet", None)
     if in_greenlet is not None and not in_greenlet():
@@ -159,29 +146,6 @@ def _has_begun(connection: Any) -> bool:
     if isinstance(connection, pymysql.connections.Connection):
         return is_in_transaction(connection)
     return False
-
-
-def _synchronous(within: object) -> object:
-    """Return the synchronous side of what SQLAlchemy has for coroutines."""
-    # Never imported from here: who has such a thing has imported it.
-    aio: Any = sys.modules.get("sqlalchemy.ext.asyncio")
-    if aio is None:
-        return within
-    if isinstance(within, aio.async_scoped_session):
-        within = cast("Any", within)()
-    if isinstance(within, aio.AsyncSession):
-        _refuse_outside()
-        return cast("Any", within).sync_session
-    if isinstance(within, aio.AsyncConnection):
-        connection: sa.Connection | None = cast("Any", within).sync_connection
-        if connection is None:
-            raise Unsupported(
-                "within: expected an AsyncConnection that is open, found one that was not started "
-                "yet; use: async with engine.connect() as connection"
-            )
-        _refuse_outside()
-        return connection
-    return within
 
 
 __all__ = ["WITHIN", "Joining"]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from taskkit.clock import Clock, SystemClock
+from taskkit.clock import Clock, SystemClock, check_sendable
 from taskkit.errors import InvalidSetting
 from taskkit.records import Capabilities
 from taskkit_relational import reading
@@ -52,11 +52,7 @@ class _Reopening:
     clock: Clock | None
 
     def __call__(self) -> tuple[Any, ...]:
-        if not isinstance(self.clock, SystemClock | None):
-            raise InvalidSetting(
-                "clock: expected the system's clock in a backend that is sent to another process, "
-                f"found a {type(self.clock).__name__}, which that process could not share"
-            )
+        check_sendable(self.clock)
         return _reopen, (self.url, self.options)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import lru_cache
@@ -14,14 +12,13 @@ import sqlalchemy as sa
 
 from taskkit.errors import BackendError
 from taskkit_relational.dialects.postgres.listening import (
-    CLAIMABLE,
-    FINISHED,
     PATIENCE,
     Listening,
     channel_of,
 )
 from taskkit_relational.dialects.postgres.rarer import CLOCK
 from taskkit_relational.dialects.postgres.statements import PostgresStatements
+from taskkit_relational.dialects.postgres.telling import Telling, kinds_of
 from taskkit_relational.migrations import VERSION_TABLE
 from taskkit_relational.polling import Polling, Sign
 from taskkit_relational.statements import Cursor, News
@@ -72,7 +69,7 @@ class Postgres:
         self._joining = Joining(settings, self.statements.prefix)
         self._channel = channel_of(settings.prefix, settings.schema)
         self._begin = self._beginning().encode()
-        self._tag = (0, "")
+        self._telling = Telling(self._channel, self.statements.prefix)
 
     def _beginning(self) -> str:
         # One round trip, and at READ COMMITTED whatever the database's default is.
@@ -109,7 +106,7 @@ class Postgres:
         """Return a source of news, with a connection of its own, opened when it watches."""
         if self._settings.notify:
             return Listening(
-                *(self._listening, self._channel, self.statements, self.tag),
+                *(self._listening, self._channel, self.statements, self._telling.tag),
                 *(self.errors, self.translate),
             )
         return Polling(self._cursor, self._look, self.statements, self.errors, self.translate)
@@ -145,35 +142,22 @@ class Postgres:
 
     def commit(self, cursor: Cursor, *, wakes: bool, finished: bool) -> None:
         """Commit, and tell other processes in which somebody waits."""
-        text = "COMMIT"
-        if self._settings.notify and (wakes or finished):
-            kinds = ", ".join(f"'{kind}'" for kind in _kinds(wakes, finished))
-            text = (
-                f"SELECT pg_notify('{self._channel}', kind || '{self.tag()}') "  # noqa: S608 - own names
-                f"FROM {self.statements.prefix}waiting "
-                f"WHERE kind IN ({kinds}) AND until > {CLOCK}; COMMIT"
-            )
+        told = self._settings.notify
+        text = self._telling.commit(wakes=told and wakes, finished=told and finished)
         _driver(cursor).execute(text.encode(), prepare=False)
 
     def tell(self, cursor: Cursor, *, wakes: bool, finished: bool) -> None:
         """Tell everybody when the caller commits: who will wait by then, nobody knows now."""
         if self._settings.notify:
-            for kind in _kinds(wakes, finished):
+            for kind in kinds_of(wakes=wakes, finished=finished):
                 cursor.execute("SELECT pg_notify(%s, %s)", (self._channel, kind))
 
     def news(self, *, wakes: bool, finished: bool) -> News | None:
         """Return what a statement tells that commits by itself."""
-        kinds = _kinds(wakes, finished)
+        kinds = kinds_of(wakes=wakes, finished=finished)
         if not self._settings.notify or not kinds:
             return None
-        return _news(self._channel, kinds[0], self.tag())
-
-    def tag(self) -> str:
-        """Return what this process signs its news with: it has told its own threads already."""
-        process = os.getpid()
-        if self._tag[0] != process:  # not the parent's, after a fork
-            self._tag = (process, secrets.token_hex(6))
-        return self._tag[1]
+        return _news(self._channel, kinds[0], self._telling.tag())
 
     # ---- errors, and the caller's transaction
 
@@ -237,10 +221,6 @@ class Postgres:
 def _news(channel: str, kind: str, tag: str) -> News:
     """Return the same news for the same store, kind and process: for each put it is asked for."""
     return News(channel, kind, f"{kind}{tag}", if_promised=True)
-
-
-def _kinds(wakes: bool, finished: bool) -> list[str]:
-    return [kind for kind, told in ((CLAIMABLE, wakes), (FINISHED, finished)) if told]
 
 
 def _exists(cursor: Cursor, table: str) -> bool:

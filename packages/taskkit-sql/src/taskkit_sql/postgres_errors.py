@@ -109,12 +109,7 @@ class Errors:
         return BackendError(f"{self._where}: {text}")
 
     def _text(self, error: Exception) -> str:
-        # Without the lines on where in a statement it happened, and on one line.
-        cause = _driver_error(error)
-        primary = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
-        text = " ".join((primary or str(cause)).split())
-        password = self._settings.url.password
-        return text.replace(str(password), "***") if password else text
+        return errors.words_of(_driver_error(error), self._settings.url.password)
 
 
 def _driver_error(error: BaseException) -> BaseException:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from typing import Any, Final, cast
@@ -16,7 +15,7 @@ from sqlalchemy.exc import MissingGreenlet
 
 from taskkit.errors import Unsupported
 from taskkit_relational.statements import Cursor
-from taskkit_sql.joining import as_connection
+from taskkit_sql.joining import as_connection, elsewhere, in_autocommit, synchronous
 from taskkit_sql.postgres_connecting import connect
 from taskkit_sql.settings import ServerSettings
 
@@ -50,9 +49,7 @@ class Joining:
         driver = self._driver(given)
         idle = driver.info.transaction_status == TransactionStatus.IDLE
         if (autocommits or driver.autocommit) and idle:
-            raise Unsupported(
-                "within: expected an open transaction, found a connection in autocommit"
-            )
+            raise in_autocommit()
         # Not by the connection's own factories: rows are tuples here, whatever they are there.
         with closing(psycopg.Cursor(driver, row_factory=tuple_row)) as cursor:
             self._accept(given, cursor)
@@ -109,7 +106,10 @@ class Joining:
             with closing(connect(self._settings)) as own, own.cursor() as looking:
                 expected = self._identity(looking)
             if found != expected:
-                raise self._elsewhere(found)
+                raise elsewhere(
+                    *(self._settings.url, self._store.removesuffix("store"), found[0]),
+                    has_tables=found[1] is not None,
+                )
             self._known = expected[1]
         if found[1] is not None:
             self._accepted[given] = found[1]
@@ -125,22 +125,13 @@ class Joining:
         row = cursor.fetchone()
         return database, None if row is None else row[0]
 
-    def _elsewhere(self, found: tuple[str, object]) -> Unsupported:
-        wanted = f"the database {self._settings.url.database!r} at {self._settings.url.host}"
-        tables = "without these tables" if found[1] is None else "with tables of another store"
-        return Unsupported(
-            f"within: expected a transaction on {wanted}, in which taskkit's tables "
-            f"{self._store.removesuffix('store')}… are, found one on the database {found[0]!r} "
-            f"{tables}; tasks can only be part of a transaction on the database that holds them"
-        )
-
 
 def _given(within: object) -> tuple[object, bool]:
     """Return the driver's connection of whatever the caller has, and whether it autocommits."""
     if isinstance(within, psycopg.Connection | psycopg.AsyncConnection):
         return within, False
     try:
-        connection = as_connection(_synchronous(within), WITHIN)
+        connection = as_connection(synchronous(within, _refuse_unconnected), WITHIN)
         if connection.dialect.name != "postgresql":
             raise Unsupported(f"within: expected {WITHIN}, found one on {connection.dialect.name}")
         if not connection.in_transaction():
@@ -152,30 +143,11 @@ def _given(within: object) -> tuple[object, bool]:
     return driver, options.get("isolation_level") == "AUTOCOMMIT"
 
 
-def _synchronous(within: object) -> object:
-    """Return the synchronous side of what SQLAlchemy has for coroutines."""
-    # Never imported from here: who has such a thing has imported it.
-    aio: Any = sys.modules.get("sqlalchemy.ext.asyncio")
-    if aio is None:
-        return within
-    if isinstance(within, aio.async_scoped_session):
-        within = cast("Any", within)()
-    if isinstance(within, aio.AsyncSession):
-        session = cast("Any", within).sync_session
-        if not session.in_transaction():
-            # Where its pool has a connection it would not even have to connect; but what works
-            # must not depend on that.
-            raise Unsupported(_UNCONNECTED)
-        return session
-    if isinstance(within, aio.AsyncConnection):
-        connection: sa.Connection | None = cast("Any", within).sync_connection
-        if connection is None:
-            raise Unsupported(
-                "within: expected an AsyncConnection that is open, found one that was not started "
-                "yet; use: async with engine.connect() as connection"
-            )
-        return connection
-    return within
+def _refuse_unconnected(side: Any) -> None:
+    # Where its pool has a connection a session would not even have to connect; but what works must
+    # not depend on that.
+    if not isinstance(side, sa.Connection) and not side.in_transaction():
+        raise Unsupported(_UNCONNECTED)
 
 
 __all__ = ["WITHIN", "Joining"]

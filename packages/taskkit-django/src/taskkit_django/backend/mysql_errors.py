@@ -11,7 +11,7 @@ from taskkit_relational.dialects.mysql.named import number_of
 
 def translate(error: BaseException, alias: str, settings: dict[str, Any]) -> BackendError:
     """Return what an error means; never with the password."""
-    number, text = number_of(error), text_of(error, settings)
+    number, text = number_of(error), errors.words_of(error, settings.get("PASSWORD"))
     where = f"the database {alias!r} ({settings['NAME']} at {settings.get('HOST') or 'localhost'})"
     if number in {1044, 1045, 1049, 1698} | errors.UNREACHABLE | errors.CROWDED:
         return Unavailable(f"cannot connect to {where}: {text}; see DATABASES[{alias!r}]")
@@ -43,11 +43,3 @@ def translate(error: BaseException, alias: str, settings: dict[str, Any]) -> Bac
     if number in errors.DAMAGED:
         return Corrupt(f"expected {where} to be sound, found: {text}; restore a backup")
     return BackendError(f"{where}: {text}{'' if number is None else f' ({number})'}")
-
-
-def text_of(error: BaseException, settings: dict[str, Any]) -> str:
-    """Return an error's own words on one line, without the password."""
-    told = error.args[1] if len(error.args) > 1 else error
-    text = " ".join(str(told).split()) or "the connection is closed"
-    password = settings.get("PASSWORD")
-    return text.replace(str(password), "***") if password else text

@@ -13,7 +13,7 @@ from django.apps import apps
 from django.db import connections
 from django.db.utils import ConnectionRouter
 
-from taskkit.clock import Clock, SystemClock
+from taskkit.clock import Clock, check_sendable
 from taskkit.errors import InvalidSetting
 from taskkit_django.backend.callers import Callers
 from taskkit_django.backend.house import House, Watching
@@ -162,11 +162,7 @@ class _Reopening:
     clock: Clock | None
 
     def __call__(self) -> tuple[Any, ...]:
-        if not isinstance(self.clock, SystemClock | None):
-            raise InvalidSetting(
-                "clock: expected the system's clock in a backend that is sent to another process, "
-                f"found a {type(self.clock).__name__}, which that process could not share"
-            )
+        check_sendable(self.clock)
         return _reopen, (self.using, self.prefix, self.notify)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Final, Literal, cast
@@ -26,6 +24,7 @@ from taskkit_relational.dialects.postgres.listening import (
 from taskkit_relational.dialects.postgres.planning import PLANNING
 from taskkit_relational.dialects.postgres.rarer import CLOCK
 from taskkit_relational.dialects.postgres.statements import PostgresStatements
+from taskkit_relational.dialects.postgres.telling import Telling, kinds_of
 from taskkit_relational.migrations import VERSION_TABLE
 from taskkit_relational.polling import Polling, Sign
 from taskkit_relational.statements import Cursor, News
@@ -73,7 +72,7 @@ class Postgres:
         self._settings = settings
         self._notify = notify
         self._channel = channel_of(prefix)
-        self._tag = (0, "")
+        self._telling = Telling(self._channel, self.statements.prefix)
         # With this, Django has it that a pooler gives the next statement to another session.
         self._prepares_puts = notify and not settings.get("DISABLE_SERVER_SIDE_CURSORS")
         look = f"SELECT {CLOCK}, controls FROM {prefix}store"  # noqa: S608 - own names
@@ -143,14 +142,8 @@ class Postgres:
 
     def commit(self, cursor: Cursor, *, wakes: bool, finished: bool) -> None:
         """Commit, and tell other processes in which somebody waits."""
-        text = "COMMIT"
-        if self._notify and (wakes or finished):
-            kinds = ", ".join(f"'{kind}'" for kind in _kinds(wakes, finished))
-            text = (
-                f"SELECT pg_notify('{self._channel}', kind || '{self.tag()}') "  # noqa: S608 - own names
-                f"FROM {self.statements.prefix}waiting "
-                f"WHERE kind IN ({kinds}) AND until > {CLOCK}; COMMIT"
-            )
+        told = self._notify
+        text = self._telling.commit(wakes=told and wakes, finished=told and finished)
         cast("psycopg.Cursor[Any]", cursor).execute(text.encode(), prepare=False)
 
     def tell(self, cursor: Cursor, *, wakes: bool, finished: bool) -> None:  # noqa: ARG002 - told
@@ -164,18 +157,11 @@ class Postgres:
 
     def news(self, *, wakes: bool, finished: bool, joined: bool) -> News | None:
         """Return what a statement tells: who will wait when a caller commits, nobody knows now."""
-        kinds = _kinds(wakes, finished)
+        kinds = kinds_of(wakes=wakes, finished=finished)
         if not self._notify or not kinds:
             return None
-        text = kinds[0] if joined else f"{kinds[0]}{self.tag()}"
+        text = kinds[0] if joined else f"{kinds[0]}{self._telling.tag()}"
         return News(self._channel, kinds[0], text, if_promised=not joined)
-
-    def tag(self) -> str:
-        """Return what this process signs its news with: it has told its own threads already."""
-        process = os.getpid()
-        if self._tag[0] != process:  # not the parent's, after a fork
-            self._tag = (process, secrets.token_hex(6))
-        return self._tag[1]
 
     # ---- errors
 
@@ -236,7 +222,7 @@ class Postgres:
 
         if self._notify:
             return Listening(
-                *(connection, self._channel, self.statements, self.tag),
+                *(connection, self._channel, self.statements, self._telling.tag),
                 *(self.errors, self.translate),
             )
         return Polling(cursor, self._sign, self.statements, self.errors, self.translate)
@@ -244,10 +230,6 @@ class Postgres:
     def _sign(self, cursor: Cursor) -> Sign:
         values = self.statements.sign(cursor)
         return Sign(values, bool(values[1] or values[-1]))
-
-
-def _kinds(wakes: bool, finished: bool) -> list[str]:
-    return [kind for kind, told in ((CLAIMABLE, wakes), (FINISHED, finished)) if told]
 
 
 def _begun(row: Any) -> Begun:

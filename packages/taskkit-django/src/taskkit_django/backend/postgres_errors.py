@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from taskkit.errors import BackendError, Corrupt, SchemaMismatch, Unavailable
-from taskkit_relational.dialects.postgres.errors import CONFLICTS, LOST_CLASS, MISSING, state_of
+from taskkit_relational.dialects.postgres.errors import (
+    CONFLICTS,
+    LOST_CLASS,
+    MISSING,
+    state_of,
+    words_of,
+)
 
 
 def translate(error: BaseException, alias: str, settings: dict[str, Any]) -> BackendError:
     """Return what an error means; never with the password."""
-    state, text = state_of(error), text_of(error, settings)
+    state, text = state_of(error), words_of(error, settings.get("PASSWORD"))
     where = f"the database {alias!r} ({settings['NAME']} at {settings.get('HOST') or 'localhost'})"
     if state is None:
         return Unavailable(f"cannot reach {where}: {text}")
@@ -40,11 +46,3 @@ def translate(error: BaseException, alias: str, settings: dict[str, Any]) -> Bac
         # Out of connections, memory or disk; shutting down or starting; failing disks.
         return Unavailable(f"{where} cannot serve now: {text}")
     return BackendError(f"{where}: {text} (SQLSTATE {state})")
-
-
-def text_of(error: BaseException, settings: dict[str, Any]) -> str:
-    """Return an error's own words on one line, without the password."""
-    diagnosis = getattr(error, "diag", None)
-    text = " ".join((getattr(diagnosis, "message_primary", None) or str(error)).split())
-    password = settings.get("PASSWORD")
-    return text.replace(str(password), "***") if password else text

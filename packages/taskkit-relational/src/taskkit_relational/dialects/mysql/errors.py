@@ -46,6 +46,13 @@ FORBIDDEN: Final = {1142, 1143, 1227, 1370}
 DAMAGED: Final = {1034, 1194, 1195, 1712, 1877}
 
 
+def words_of(error: BaseException, password: object) -> str:
+    """Return an error's own words on one line, without the password."""
+    told = error.args[1] if len(error.args) > 1 else error
+    text = " ".join(str(told).split()) or "the connection is closed"
+    return text.replace(str(password), "***") if password else text
+
+
 def is_conflict(error: BaseException) -> bool:
     """Return whether another transaction was in the way, so that it is worth beginning anew."""
     return number_of(error) in CONFLICTS

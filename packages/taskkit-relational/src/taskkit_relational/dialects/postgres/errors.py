@@ -30,6 +30,16 @@ def state_of(error: BaseException) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def words_of(error: BaseException, password: object) -> str:
+    """Return an error's own words on one line, without the password.
+
+    And without the lines on where in a statement it happened.
+    """
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    text = " ".join((primary or str(error)).split())
+    return text.replace(str(password), "***") if password else text
+
+
 def is_conflict(error: BaseException) -> bool:
     """Return whether another transaction was in the way, so that it is worth beginning anew."""
     return state_of(error) in CONFLICTS
