@@ -50,7 +50,9 @@ def synchronous(within: object, check: Callable[[Any], object]) -> object:
     aio: Any = sys.modules.get("sqlalchemy.ext.asyncio")
     if aio is None:
         return within
-    given: Any = within() if isinstance(within, aio.async_scoped_session) else within
+    given: Any = within
+    if isinstance(within, aio.async_scoped_session):
+        given = cast("Any", within)()
     if isinstance(given, aio.AsyncSession):
         side = given.sync_session
     elif isinstance(given, aio.AsyncConnection):
