@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskkit.errors import InvalidSetting, InvalidTask
+from taskkit.errors import InvalidInput, InvalidSetting, InvalidTask
 from taskkit.groups import covered, covers, owner
 from taskkit.ids import new_id
 from taskkit.limits import LATEST, check_group, check_tasks
@@ -122,6 +122,19 @@ def test_slots_are_threads_or_async():
 def test_other_slots_are_refused(wrong):
     with pytest.raises(InvalidSetting, match="slots"):
         Slots.of(wrong)
+
+
+def test_a_refusal_of_slots_names_the_group():
+    with pytest.raises(InvalidSetting, match="slots of group 'mail': expected 1 to"):
+        Slots.of(0, "mail")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_tasks": 0}, {"max_age": 0}, {"max_age": -1}, {"max_rss": 0}]
+)
+def test_a_process_is_not_recycled_at_once(wrong):
+    with pytest.raises(InvalidInput, match=next(iter(wrong))):
+        WorkerSettings(groups={"a": Slots(1)}, **wrong)
 
 
 def test_a_lease_must_outlast_a_lost_heartbeat():

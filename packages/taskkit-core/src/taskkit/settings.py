@@ -34,8 +34,8 @@ class Slots:
     kind: Literal["thread", "async"] = "thread"
 
     @classmethod
-    def of(cls, value: int | str | Slots) -> Slots:
-        """Return slots from ``8``, ``"8"`` or ``"async:200"``."""
+    def of(cls, value: int | str | Slots, group: str | None = None) -> Slots:
+        """Return slots from ``8``, ``"8"`` or ``"async:200"``; ``group`` is for the message."""
         if isinstance(value, Slots):
             return value
         kind, _, count = value.rpartition(":") if isinstance(value, str) else ("", "", value)
@@ -46,8 +46,9 @@ class Slots:
         if kind not in ("", "thread", "async") or isinstance(value, bool):
             number = 0
         if not 1 <= number <= MAX_SLOTS:
+            whose = "a group" if group is None else f"group {group!r}"
             raise InvalidSetting(
-                f"slots of a group: expected 1 to {MAX_SLOTS}, such as 8 or 'async:200', "
+                f"slots of {whose}: expected 1 to {MAX_SLOTS}, such as 8 or 'async:200', "
                 f"found {value!r}"
             )
         return cls(number, "async" if kind == "async" else "thread")
@@ -96,3 +97,7 @@ class WorkerSettings:
             )
         if self.max_tasks is not None:
             check_int("max_tasks", self.max_tasks, 1, 1 << 53)
+        if self.max_age is not None:
+            check_duration("max_age", self.max_age, zero=False)
+        if self.max_rss is not None:
+            check_int("max_rss", self.max_rss, 1, 1 << 53)

@@ -85,6 +85,9 @@ class Pair(NamedTuple):
 class Shout(str):
     __slots__ = ()
 
+    def __str__(self):
+        return self  # as Django's SafeString does
+
 
 class Sender:
     pass

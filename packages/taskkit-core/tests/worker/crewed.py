@@ -74,6 +74,8 @@ class Noted:
         self.note(did="register", worker=info.id)
 
     def retire(self, worker_id: str, lost: bool = False) -> int:
+        if self._trouble:
+            raise SchemaMismatch(self._trouble)
         self.note(did="retire", worker=worker_id, lost=lost)
         return self.__getattr__("retire")(worker_id, lost)
 

@@ -192,6 +192,10 @@ def test_processes_that_cannot_start_end_with_their_error(notes, monkeypatch, ca
     with pytest.raises(WorkerStartFailed, match="5 times.*the store is of a newer version"):
         supervise(kit, 1, settings())
     assert caplog.text.count("cannot start") == 5
+    assert not [record for record in caplog.records if record.getMessage().endswith("\n")]
+    # Where no worker can have registered, nobody tries for long to retire it, or is killed.
+    assert "killing" not in caplog.text
+    assert "retired" not in caplog.text
 
 
 def test_a_kit_that_cannot_be_loaded_ends_at_once(notes, tmp_path, monkeypatch, caplog):

@@ -172,7 +172,11 @@ class Calls:
         self, function: AnyFunctionTask, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> bytes:
         plain = self._dumps(list(args)), self._dumps(dict(kwargs))
-        return function.codec.encode(plain, {})
+        try:
+            return function.codec.encode(plain, {})
+        except InvalidTask as error:
+            # It speaks of ours, "args" and "kwargs", not of what the caller wrote.
+            raise _refused(function.name, *plain) or error from error
 
     def _standing_for(self, callee: Callee) -> Callable[..., Any]:
         """Return a function of ``(args, kwargs)`` that the core takes for the callee's own."""
@@ -197,6 +201,19 @@ class Calls:
         except UnknownTask:
             return False  # told when it is handled
         return True
+
+
+def _refused(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> InvalidTask | None:
+    """Return an error that names the argument that cannot be written; None: none is found."""
+    for place, value in (*enumerate(args), *kwargs.items()):
+        try:
+            json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            return InvalidTask(
+                f"task {name!r}: argument {place!r}: expected what JSON can hold, found "
+                f"{value!r:.100}: {error}"
+            )
+    return None
 
 
 class Keys:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.conf import settings as project
 
 from taskkit.errors import InvalidInput, InvalidSetting
-from taskkit.limits import DEFAULT_MAX_DATA_BYTES, check_duration, check_int
+from taskkit.limits import DEFAULT_MAX_DATA_BYTES, check_duration, check_group, check_int
 from taskkit.settings import DEFAULT_HEARTBEAT, DEFAULT_LEASE, MAX_PROCESSES, Slots
 
 NAME: Final = "TASKKIT"
@@ -85,9 +85,10 @@ def _check(settings: Settings) -> None:
             f"({', '.join(project.DATABASES)}) or None, found {settings.database!r}"
         )
     _check_kinds(settings)
-    for slots in settings.groups.values():
-        Slots.of(slots)
     try:
+        for group, slots in settings.groups.items():
+            check_group(group)
+            Slots.of(slots, group)
         check_int("processes", settings.processes, 1, MAX_PROCESSES)
         check_int("max_data_bytes", settings.max_data_bytes, 1, 1 << 40)
         for key in ("lease", "heartbeat"):

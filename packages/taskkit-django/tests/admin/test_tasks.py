@@ -1,6 +1,7 @@
 """What people see of tasks, and do to them."""
 
 import json
+import re
 
 import pytest
 from django.contrib.admin.models import CHANGE, DELETION, LogEntry
@@ -285,6 +286,32 @@ def test_the_history_of_attempts_survives_running_again(kit, admin_client, faile
     admin_client.post(url_of(task_id), {"_operate": "retry"})
     page = admin_client.get(url_of(task_id)).content.decode()
     assert "Why the last attempt failed" in page
+
+
+def test_django_s_own_page_for_deleting_deletes_nothing_around_the_kit(kit, admin_client, failed):
+    task_id = failed()
+    page = url_of(task_id)
+    for answer in (
+        admin_client.get(page.replace("/change/", "/delete/")),
+        admin_client.post(page.replace("/change/", "/delete/"), {"post": "yes"}, follow=True),
+    ):
+        assert answer.status_code in (200, 302)
+    assert answer.redirect_chain[-1][0] == "../change/"
+    assert 'value="delete"' in answer.content.decode()
+    assert state(kit, task_id) is State.FAILED
+
+
+def test_pages_of_another_site_lead_to_that_site(kit, admin_client, failed):
+    task_id = failed()
+    for part in ("failedtask", "tasksummary", "group", "scheduleentry", "worker"):
+        page = admin_client.get(f"/other/taskkit/{part}/")
+        assert page.status_code == 200
+        assert 'href="/other/' in page.content.decode()
+        assert "/admin/" not in re.sub(r"/static/[^\"]*", "", page.content.decode()), part
+    page = reverse("admin:taskkit_task_change", args=[quote(task_id)], current_app="other")
+    assert "/admin/" not in re.sub(r"/static/[^\"]*", "", admin_client.get(page).content.decode())
+    answer = admin_client.post(page, {"_operate": "delete"})
+    assert answer.headers["Location"] == "/other/taskkit/failedtask/"
 
 
 # ---- permissions

@@ -107,6 +107,8 @@ def test_schedules_are_listed_and_steered(manage):
     assert "nightly" in manage("taskkit_schedules").stdout
     [entry] = json.loads(manage("taskkit_schedules", "--json").stdout)["schedules"]
     assert (entry["key"], entry["scheduler"], len(entry["next"])) == ("nightly", "stored", 5)
+    assert "nightly" in manage("taskkit_schedules", "list", "nightly").stdout
+    assert "no entry 'x' in" in manage("taskkit_schedules", "list", "x").stdout
     manage("taskkit_schedules", "pause", "nightly")
     assert "paused" in manage("taskkit_schedules").stdout
     manage("taskkit_schedules", "resume", "nightly")
@@ -118,11 +120,16 @@ def test_schedules_are_listed_and_steered(manage):
 
 def test_what_is_wrong_is_told_without_a_traceback(manage):
     refused = manage("taskkit_worker", "-g", "mail=none", check=False)
-    assert refused.stderr.startswith("CommandError: slots of a group: expected 1 to")
-    for wrong in (("--threads", "0"), ("-g", "mail", "--threads", "0"), ("-p", "0")):
+    assert refused.stderr.startswith("CommandError: slots of group 'mail': expected 1 to")
+    for wrong in (
+        ("--threads", "0"),
+        ("-g", "mail", "--threads", "0"),
+        ("-g", "mail=2", "-g", "mail=3"),
+        ("-p", "0"),
+    ):
         refused = manage("taskkit_worker", *wrong, "--once", check=False)
         assert refused.stderr.startswith("CommandError: "), wrong
-        assert "expected" in refused.stderr
+        assert "expected" in refused.stderr or "given twice" in refused.stderr
     refused = manage("taskkit_schedules", "--next", "-1", check=False)
     assert "expected a number from 0 to 100, found '-1'" in refused.stderr
     ancient = manage("taskkit_prune", "--older-than", "999999d", "--dry-run")

@@ -9,6 +9,7 @@ from project import moved
 
 from taskkit import InvalidTask, State
 from taskkit.clock import to_datetime
+from taskkit.errors import InvalidInput
 from taskkit_django.celery import AsyncResult
 
 # as in a user's own tests: what a call has put
@@ -77,6 +78,8 @@ def test_when_it_runs(memory):
     soon = now + timedelta(minutes=1)
     assert about(task_of(memory, moved.taskfunc.delay(1)).due, now)
     assert about(task_of(memory, moved.taskfunc.apply_async((1,), countdown=60)).due, soon)
+    with pytest.raises(InvalidInput, match="countdown: expected .* found '60'"):
+        moved.taskfunc.apply_async((1,), countdown="60")
     assert about(task_of(memory, moved.taskfunc.apply_async((1,), eta=soon)).due, soon)
     naive = timezone.make_naive(soon, timezone.get_default_timezone())
     assert about(task_of(memory, moved.taskfunc.apply_async((1,), eta=naive)).due, soon)

@@ -9,7 +9,7 @@ from django.core import checks
 from django.utils import timezone
 from project import asked
 
-from taskkit import State
+from taskkit import State, TaskFailed
 from taskkit.clock import to_datetime
 from taskkit_django import tasks as taskkit
 
@@ -111,6 +111,12 @@ def test_what_is_no_json_is_refused_where_it_is_put(kit):
 
 
 def test_what_taskkit_refuses_is_an_invalid_task_of_django(kit):
+    for args, kwargs, place in (
+        ([1, float("nan")], {}, "argument 1: expected what JSON can hold, found nan"),
+        ([], {"two": ["\ud800"]}, "argument 'two': expected what JSON can hold"),
+    ):
+        with pytest.raises(InvalidTask, match=place):
+            asked.echo.enqueue(*args, **kwargs)
     with pytest.raises(InvalidTask, match="1048576 bytes"):
         asked.echo.enqueue("x" * 2_000_000)
     with pytest.raises(InvalidTask, match="group"):
@@ -262,6 +268,19 @@ def test_signals_of_a_failure(work, heard):
     work()
     assert spoken(heard)[1:] == [("started", "RUNNING"), ("finished", "FAILED")]
     assert heard[-1][3].errors[0].exception_class is LookupError
+
+
+@pytest.mark.parametrize("task", [asked.returns_much, asked.returns_much_later])
+@pytest.mark.parametrize("result", ["x" * (1 << 21), float("nan"), "\ud800"])
+def test_signals_of_a_result_that_cannot_be_stored(work, heard, caplog, task, result, monkeypatch):
+    monkeypatch.setattr(asked, "much", result)
+    task.enqueue()
+    work()
+    assert spoken(heard)[1:] == [("started", "RUNNING"), ("finished", "FAILED")]
+    (logged,) = [record for record in caplog.records if record.exc_info]
+    assert isinstance(logged.exc_info[1], TaskFailed)
+    assert "cannot be stored" in str(logged.exc_info[1])
+    assert "Traceback" in logged.exc_info[1].__notes__[0]
 
 
 def test_signals_of_retries(kit, work, heard):

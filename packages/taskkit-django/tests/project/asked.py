@@ -45,6 +45,19 @@ def returns_no_json():
     return object()
 
 
+much = ""
+
+
+@task
+def returns_much():
+    return much
+
+
+@task
+async def returns_much_later():
+    return much
+
+
 @taskkit.task(retry=exponential(0.01, max_retries=2), retry_on=OSError, timeout=30)
 def flaky(text):
     calls.append(text)

@@ -6,6 +6,11 @@ calls = []
 
 
 @shared_task
+def gives_back(value):
+    return value
+
+
+@shared_task
 def taskfunc(a, b=None):
     calls.append((a, b))
     return 42

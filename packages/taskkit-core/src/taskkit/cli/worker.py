@@ -57,7 +57,7 @@ def _groups(texts: list[str]) -> dict[str, Slots]:
             raise InvalidSetting(f"--group: expected NAME=SLOTS, such as mail=8, found {text!r}")
         if name in groups:
             raise InvalidSetting(f"--group: {name!r} is given twice")
-        groups[name] = Slots.of(slots)
+        groups[name] = Slots.of(slots, name)
     if not groups:
         raise InvalidSetting("expected at least one group to serve: -g mail=8")
     return groups

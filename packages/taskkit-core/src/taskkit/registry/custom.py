@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any, Final
 
-# Subclasses of these that a program passes (django's SafeString, numpy-like ints) are sent as what
-# they are a kind of.
-_SCALARS: Final = (str, int, float)
+# Subclasses of these that a program passes (numpy-like ints) are sent as what they are a kind of.
+_NUMBERS: Final = (int, float)
 
 
 def to_plain(value: Any) -> Any:
@@ -21,9 +20,12 @@ def to_plain(value: Any) -> Any:
         return serializer.to_python(value, mode="json")
     if isinstance(value, PurePath):
         return str(value)
-    for scalar in _SCALARS:
-        if isinstance(value, scalar):
-            return scalar(value)
+    if isinstance(value, str):
+        # Not str(value): Django's SafeString, what its templates render to, says that it is itself.
+        return str.__str__(value)
+    for number in _NUMBERS:
+        if isinstance(value, number):
+            return number(value)
     raise TypeError(f"{kind.__module__}.{kind.__qualname__} cannot be written as JSON")
 
 

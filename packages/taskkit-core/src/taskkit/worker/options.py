@@ -56,7 +56,7 @@ def worker_settings(
     """
     schedule_entries = schedule_entries or kit.schedule_entries
     fields: dict[str, Any] = {
-        "groups": {group: Slots.of(count) for group, count in slots.items()},
+        "groups": {group: Slots.of(count, group) for group, count in slots.items()},
         "lease": kit.lease,
         "heartbeat": kit.heartbeat,
         "tzinfo": tzinfo or kit.tzinfo,

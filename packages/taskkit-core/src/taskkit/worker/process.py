@@ -19,7 +19,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from taskkit.clock import monotonic, sleep
-from taskkit.errors import BackendError, TaskkitError
+from taskkit.errors import BackendError, SchemaMismatch, TaskkitError
 from taskkit.records import Outcome, Query, Settlement
 from taskkit.task import State
 from taskkit.worker.forked import flush_output
@@ -106,6 +106,8 @@ def _retire(kit: Kit, worker_id: str, suspects: Collection[str]) -> int:
         try:
             _pardon(kit, worker_id, suspects)
             tasks = kit.backend.retire(worker_id, lost=True)
+        except SchemaMismatch:
+            return 1  # nobody can have registered there; and waiting does not make tables
         except BackendError:
             if monotonic() >= deadline:
                 return 1

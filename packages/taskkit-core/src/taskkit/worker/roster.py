@@ -136,7 +136,10 @@ class Roster:
                 # only a dead process lets go of its line.
                 self._bury(process, None)
             elif process.kill_at is not None and now >= process.kill_at:
-                _log.error("process %s did not end in time; killing it", process.pid)
+                if process.place is None:
+                    _log.warning("a dead worker could not be retired; its lease will end")
+                else:
+                    _log.error("process %s did not end in time; killing it", process.pid)
                 self._kill(process)
         self.source.tidy({process.launcher for process in self._alive.values()})
         happenings, self._happenings = self._happenings, []
@@ -206,7 +209,8 @@ class Roster:
                 self._happenings.append(LoadFailed(error, traceback))
             case StartFailed(error, traceback):
                 process.error = error
-                _log.error("a worker process cannot start: %s\n%s", error, traceback)
+                text = f"{error}\n{traceback}".rstrip()
+                _log.error("a worker process cannot start: %s", text)
             case Leaving():
                 self._happenings.append(WantsSuccessor(process))
             case Goodbye(ending):

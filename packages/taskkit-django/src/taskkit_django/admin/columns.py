@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 from django.contrib import admin
@@ -13,6 +13,9 @@ from django.utils.safestring import SafeString
 
 from taskkit_django.admin import redaction
 from taskkit_django.admin.showing import bare_name, lasting, moment
+
+if TYPE_CHECKING:
+    from django.contrib.admin import AdminSite
 
 SHORT: Final = 300
 """Bytes of data that a list shows; of more only how many there are."""
@@ -25,11 +28,14 @@ class Columns:
 
     buttons: Any = ("retry", "cancel")
     """What each row offers."""
+    admin_site: AdminSite
+    """The site that links stay in."""
 
     @admin.display(description="Task")
     def task(self, row: Any) -> SafeString:
         """Return the name, leading to the task's page."""
-        url = reverse("admin:taskkit_task_change", args=(quote_id(row.pk),))
+        site = self.admin_site.name
+        url = reverse("admin:taskkit_task_change", args=(quote_id(row.pk),), current_app=site)
         return format_html(
             '<a class="taskkit-name" href="{}">{}</a><br><a class="taskkit-more" href="?{}">only '
             "these</a>",

@@ -105,7 +105,11 @@ class ScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
         """Lead to the list, where entries are removed."""
-        return HttpResponseRedirect(reverse("admin:taskkit_scheduleentry_changelist"))
+        return self._to_list()
+
+    def _to_list(self) -> HttpResponse:
+        place = "admin:taskkit_scheduleentry_changelist"
+        return HttpResponseRedirect(reverse(place, current_app=self.admin_site.name))
 
     def _form(self, request: HttpRequest, old: ScheduleEntry | None) -> HttpResponse:
         is_post = request.method == "POST"
@@ -117,7 +121,7 @@ class ScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
                 raise PermissionDenied
             if form.is_valid() and form.entry is not None:
                 if "_preview" not in request.POST and _save(request, form.entry, old):
-                    return HttpResponseRedirect(reverse("admin:taskkit_scheduleentry_changelist"))
+                    return self._to_list()
                 ticks = form.ticks()
         elif old is not None:
             listed = {each.key: each for each in kit().schedules.list(STORED, PREVIEW)}

@@ -54,7 +54,9 @@ class SummaryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in th
         rows = [
             {
                 "name": bare_name(row.name),
-                "cells": [(state, row.counts.get(state), _url(state, row.name)) for state in SHOWN],
+                "cells": [
+                    (state, row.counts.get(state), self._url(state, row.name)) for state in SHOWN
+                ],
             }
             for row in names
         ]
@@ -70,10 +72,10 @@ class SummaryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in th
         }
         return TemplateResponse(request, "admin/taskkit/summary.html", context)
 
-
-def _url(state: str, name: str) -> str:
-    place = reverse(f"admin:taskkit_{state}task_changelist")
-    return f"{place}?{urlencode({'q': f'name:{name}'})}"
+    def _url(self, state: str, name: str) -> str:
+        place = f"admin:taskkit_{state}task_changelist"
+        url = reverse(place, current_app=self.admin_site.name)
+        return f"{url}?{urlencode({'q': f'name:{name}'})}"
 
 
 def register(site: admin.AdminSite) -> None:

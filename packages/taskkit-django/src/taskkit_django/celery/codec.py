@@ -141,7 +141,7 @@ def _tagged(kind: str, value: Any) -> dict[str, Any]:
 
 # The first that fits: a datetime is a date too, and a bool (told apart above) an int.
 _DUMPS: Final[tuple[tuple[type[Any], _Dump], ...]] = (
-    (str, str),
+    (str, str.__str__),  # not str(): Django's SafeString says that it is itself
     (int, _dump_int),
     (float, _dump_float),
     (list, lambda value: [_dump(item) for item in value]),

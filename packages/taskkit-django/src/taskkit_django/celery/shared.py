@@ -170,9 +170,10 @@ class SharedTask(Generic[P, R]):
         if getattr(settings, "CELERY_TASK_ALWAYS_EAGER", False):
             return self.apply(args, kwargs)
         due = countdown or (None if eta is None else aware(eta))
+        what = "countdown" if countdown else "eta"
         until = aware(expires) if isinstance(expires, datetime) else expires
         changed = {
-            "due": None if due is None else to_when("eta", due),
+            "due": None if due is None else to_when(what, due),
             "expires": None if until is None else to_when("expires", until),
             "group": queue,
             "priority": priority,

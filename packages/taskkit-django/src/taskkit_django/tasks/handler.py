@@ -10,8 +10,10 @@ from typing import Any, Final
 from django.utils.module_loading import import_string
 
 from taskkit.context import current_task
+from taskkit.errors import InvalidTask
 from taskkit.registry import TaskOptions
 from taskkit_django.calls import Callee, Calls, Keys
+from taskkit_django.kit import kit
 from taskkit_django.tasks import telling
 from taskkit_django.tasks.surface import DjangoTask, Surface, options_of
 
@@ -63,7 +65,8 @@ def _run(surface: Surface, task: DjangoTask, args: Sequence[Any], kwargs: Mappin
     result = telling.started(surface, task, current_task(), args, kwargs)
     given = (surface.context_class(task_result=result),) if task.takes_context else ()
     returned = surface.normalize_json(task.func(*given, *args, **kwargs))
-    telling.succeeded(surface, result, returned)
+    if _is_storable(returned):
+        telling.succeeded(surface, result, returned)
     return returned
 
 
@@ -73,8 +76,20 @@ async def _run_async(
     result = await telling.astarted(surface, task, current_task(), args, kwargs)
     given = (surface.context_class(task_result=result),) if task.takes_context else ()
     returned = surface.normalize_json(await task.func(*given, *args, **kwargs))
-    await telling.asucceeded(surface, result, returned)
+    if _is_storable(returned):
+        await telling.asucceeded(surface, result, returned)
     return returned
+
+
+def _is_storable(returned: Any) -> bool:
+    """Return whether this can be stored; if not the worker has the task fail, and tells of that."""
+    if returned is None:
+        return True
+    try:
+        encoded = HANDLER.encode_result(current_task().task, returned)
+    except InvalidTask:
+        return False
+    return len(encoded) <= kit().max_data_bytes
 
 
 def _find(path: str) -> Callee:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.utils.timezone import now
 
-from taskkit.errors import InvalidData, UnknownTask
+from taskkit.errors import InvalidData, TaskFailed, UnknownTask
 from taskkit.plugins import hookimpl
 from taskkit_django.tasks.results import error_of, running_result
 
@@ -84,7 +85,23 @@ class Failures:
         result = running_result(surface, task, TaskContext(claim), args, kwargs)
         result.errors.append(error_of(surface, failure))
         _end(result, surface.status.FAILED)
-        surface.finished.send_robust(_sender(result), task_result=result)
+        _while_handled(
+            TaskFailed(claim.task.id, failure),
+            lambda: surface.finished.send_robust(_sender(result), task_result=result),
+        )
+
+
+def _while_handled(error: TaskFailed, tell: Callable[[], object]) -> None:
+    """Tell while an exception is handled, which Django's own receiver logs: the task's, if here."""
+    if sys.exception() is not None:
+        tell()
+        return
+    # It failed in a process of its own, or returned what cannot be stored.
+    error.add_note(error.traceback)
+    try:
+        raise error
+    except TaskFailed:
+        tell()
 
 
 def _end(result: Any, status: Any, value: Any = None) -> None:

@@ -28,7 +28,9 @@ class Command(OperatingCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
         parser.add_argument("action", nargs="?", default="list", choices=_ACTIONS)
-        parser.add_argument("key", nargs="?", help="of the entry that is to be changed")
+        parser.add_argument(
+            "key", nargs="?", help="of the entry that is to be changed; list: only those with it"
+        )
         parser.add_argument(
             "--scheduler", help="the entry's scheduler, where several know the key; list: only this"
         )
@@ -64,11 +66,18 @@ class Command(OperatingCommand):
         kit = worker_kit()
         only: str | None = options["scheduler"]
         names = [only] if only else _schedulers(kit)
-        entries = [e for name in names for e in kit.schedules.list(name, options["next"])]
+        key: str | None = options["key"]
+        entries = [
+            entry
+            for name in names
+            for entry in kit.schedules.list(name, options["next"])
+            if key in (None, entry.key)
+        ]
         if options["json"]:
             print_json(self.stdout, {"schedules": [_document(entry) for entry in entries]})
         elif not entries:
-            self.stdout.write(f"no entries in {', '.join(names)}")
+            what = "no entries" if key is None else f"no entry {key!r}"
+            self.stdout.write(f"{what} in {', '.join(names)}")
         else:
             headers = ("SCHEDULER", "KEY", "GROUP", "NAME", "SCHEDULE", "NEXT")
             print_table(self.stdout, headers, [_row(entry) for entry in entries])

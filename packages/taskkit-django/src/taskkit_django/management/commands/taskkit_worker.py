@@ -107,10 +107,12 @@ def _groups(options: dict[str, Any], configured: Any) -> dict[str, Slots]:
         name, separator, slots = text.rpartition("=")
         if not separator:
             name, slots = text, _first(threads, configured.get(text, 8))
-        groups[name] = Slots.of(slots)
+        if name in groups:
+            raise InvalidSetting(f"--group: {name!r} is given twice")
+        groups[name] = Slots.of(slots, name)
     if groups:
         return groups
-    return {name: Slots.of(_first(threads, slots)) for name, slots in configured.items()}
+    return {name: Slots.of(_first(threads, slots), name) for name, slots in configured.items()}
 
 
 def _first(said: Any, otherwise: Any) -> Any:
