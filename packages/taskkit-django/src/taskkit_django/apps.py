@@ -40,7 +40,7 @@ def _migrated(*, using: str, **details: Any) -> None:
     from taskkit_django.models import PREFIX
 
     if "plan" in details:
-        complete(using, PREFIX)
+        complete(using, PREFIX, any(step.app_label == "taskkit" for step, _ in details["plan"]))
     else:
         # Its own statements leave out what is not managed; TransactionTestCase relies on it.
         empty(using, PREFIX)

@@ -9,12 +9,10 @@ from typing import Any
 import django
 from django.core import checks
 from django.db import connections
-from django.db.migrations.recorder import MigrationRecorder
 from django.utils.module_loading import import_string
 
 from taskkit.errors import InvalidSetting, TaskkitError
 from taskkit.schedule.entry import to_entries
-from taskkit_django.backend.tables import LABEL
 from taskkit_django.settings import KEYS, NAME, Settings, read_settings
 
 
@@ -49,6 +47,7 @@ def check_database(
     databases: Sequence[str] | None = None, **_options: Any
 ) -> Sequence[checks.CheckMessage]:
     """Return whether the tables are there: with ``check --database`` only, as Django has it."""
+    from taskkit_django.backend.migrating import is_migrated
     from taskkit_django.backend.opening import house_of
     from taskkit_django.kit import kit
 
@@ -64,7 +63,7 @@ def check_database(
     except TaskkitError as error:
         hint = "Without this database tasks can neither be put nor run."
         return [checks.Error(str(error), hint=hint, id="taskkit.E003")]
-    if found >= current or not (found or _is_migrated(house.alias)):
+    if found >= current or not (found or is_migrated(house.alias)):
         # None at all, in a project that has not been migrated, or is in this moment: Django tells.
         return []
     return [
@@ -81,13 +80,6 @@ def _alias(backend: object) -> str | None:
 
     house = house_of(backend)
     return None if house is None else house.alias
-
-
-def _is_migrated(alias: str) -> bool:
-    """Return whether Django believes that the tables have been made."""
-    return any(
-        app == LABEL for app, _ in MigrationRecorder(connections[alias]).applied_migrations()
-    )
 
 
 def _about_names(settings: Settings) -> Iterator[checks.CheckMessage]:

@@ -71,6 +71,19 @@ def test_they_are_made_where_migrations_are_turned_off(project, place, settings)
     note.delay("x")
 
 
+@everywhere
+def test_the_command_helps_where_a_router_forbade_the_tables_before(project, place, settings):
+    settings.DATABASE_ROUTERS = ["routers.Nowhere"]
+    alias = project(place)
+    settings.DATABASE_ROUTERS = []
+    with pytest.raises(SchemaMismatch, match=f"run: manage.py migrate taskkit --database {alias}"):
+        note.delay("x")
+    call_command("migrate", "taskkit", database=alias, verbosity=0)
+    note.delay("x")
+    call_command("migrate", "taskkit", "zero", database=alias, verbosity=0)
+    assert tables(alias) == set()
+
+
 def test_routers_are_obeyed(project, place, settings):
     settings.DATABASE_ROUTERS = ["routers.Nowhere"]
     alias = project(place)

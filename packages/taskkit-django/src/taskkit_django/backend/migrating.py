@@ -7,6 +7,7 @@ from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 from taskkit.errors import InvalidSetting
@@ -83,11 +84,18 @@ def make_tables(connection: BaseDatabaseWrapper, vendor: Vendor, layout: Layout)
         cursor.close()
 
 
-def complete(using: str, prefix: str) -> None:
-    """Make the tables where migrations are turned off, as in some projects' tests."""
-    modules = settings.MIGRATION_MODULES
-    is_off = LABEL in modules and modules[LABEL] is None
-    if not is_off or not router.allow_migrate(using, LABEL):
+def complete(using: str, prefix: str, has_run: bool) -> None:
+    """Make the tables where migrations did not.
+
+    They are turned off, as in some projects' tests. Or they were noted as applied while a router
+    forbade the tables here, or with another prefix: Django would never run them again.
+
+    Args:
+        using: The alias of the database.
+        prefix: Of the tables.
+        has_run: Whether ``migrate`` ran some just now, or was told to take them for run.
+    """
+    if not router.allow_migrate(using, LABEL):
         return
     try:
         vendor, layout = _store(using, prefix)
@@ -95,7 +103,18 @@ def complete(using: str, prefix: str) -> None:
         return
     connection = connections[using]
     connection.ensure_connection()
-    make_tables(connection, vendor, layout)
+    modules = settings.MIGRATION_MODULES
+    is_off = LABEL in modules and modules[LABEL] is None
+    is_noted = not has_run and is_migrated(using)
+    if is_off or (is_noted and not _tables(connection, vendor)):
+        make_tables(connection, vendor, layout)
+
+
+def is_migrated(alias: str) -> bool:
+    """Return whether Django believes that the tables have been made."""
+    return any(
+        app == LABEL for app, _ in MigrationRecorder(connections[alias]).applied_migrations()
+    )
 
 
 def empty(using: str, prefix: str) -> None:
@@ -106,13 +125,16 @@ def empty(using: str, prefix: str) -> None:
         return
     connection = connections[using]
     connection.ensure_connection()
+    if _tables(connection, vendor):
+        open_backend(using, prefix=prefix, notify=False).clear()
+
+
+def _tables(connection: BaseDatabaseWrapper, vendor: Vendor) -> bool:
     cursor = vendor.cursor(connection)
     try:
-        is_there = bool(vendor.tables(cursor))
+        return bool(vendor.tables(cursor))
     finally:
         cursor.close()
-    if is_there:
-        open_backend(using, prefix=prefix, notify=False).clear()
 
 
 def _store(alias: str, prefix: str) -> tuple[Vendor, Layout]:
