@@ -55,8 +55,7 @@ def test_what_was_measured_is_told_as_it_was_measured():
 
 
 def test_a_look_ends_when_another_group_accuses():
-    # Long enough that the examples decide, however little of a processor the test is given.
-    _, found = groups.groups_that_find(24, times=100.0)
+    _, found = groups.groups_that_find(24)
     assert len(found - {"LEA"}) == 1
     assert "LEA" in found
 

@@ -37,8 +37,9 @@ _BESIDE: Final = 0.1
 """… and in the other lanes."""
 _LANES: Final[tuple[Lane, ...]] = ("model", "interleave", "race")
 """In which a store of one process can be looked at."""
-_TIMES: Final = 1.5
-"""So many times longer than its share a check may take: the number of examples is to decide."""
+_TIMES: Final = 100.0
+"""So many times longer than its share a check may take: the number of examples is to decide, not
+how busy the machine is."""
 _BLAME: Final = re.compile(r"([A-Z]{3}-\d\d): ")
 """How a report of the random program names the property that is broken."""
 
@@ -117,11 +118,8 @@ def _quietly() -> None:
     logging.disable(logging.CRITICAL)  # what a mutant makes the core warn of is of no interest
 
 
-def groups_that_find(number: int, times: float = _TIMES) -> tuple[int, frozenset[str]]:
-    """Return the groups of which a check fails against a mutant.
-
-    A check may take ``times`` its share of the quick profile's seconds.
-    """
+def groups_that_find(number: int) -> tuple[int, frozenset[str]]:
+    """Return the groups of which a check fails against a mutant."""
     [mutant] = [each for each in all_mutants() if each.number == number]
     own = property_of(mutant.property).group
     beside = [lane for lane in _LANES if lane != mutant.lane]
@@ -130,7 +128,7 @@ def groups_that_find(number: int, times: float = _TIMES) -> tuple[int, frozenset
     works: dict[str, bool] = {}
     for share, lane in looks:
         with mutated(mutant) as bench:
-            judges = _judge(bench, 1.0, times, works), _judge(bench, share, times, works)
+            judges = _judge(bench, 1.0, works), _judge(bench, share, works)
             found |= _accusing(*judges, lane, own)
         if found - {own}:
             break
@@ -153,11 +151,11 @@ def _accusing(mine: Judge, others: Judge, lane: Lane, own: str) -> set[str]:
     return found
 
 
-def _judge(bench: Bench, share: float, times: float, works: dict[str, bool]) -> Judge:
+def _judge(bench: Bench, share: float, works: dict[str, bool]) -> Judge:
     """Return a judge for a share of the examples; ``works`` keeps what works at all."""
     quick = PROFILES["quick"]
     lanes = {
-        lane: Effort(max(1, round(effort.examples * share)), effort.seconds * times * share)
+        lane: Effort(max(1, round(effort.examples * share)), effort.seconds * _TIMES * share)
         for lane, effort in quick.lanes.items()
     }
     profile = replace(quick, lanes=lanes, shrinking=0.0, all_shrinking=0.0)
