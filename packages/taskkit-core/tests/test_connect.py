@@ -91,6 +91,10 @@ def test_what_is_not_a_url_is_refused(url, monkeypatch):
         connect_url(url)
 
 
+def test_a_scheme_may_be_in_capitals():
+    assert connect_url("MEMORY://").capabilities().name == "memory"
+
+
 def test_without_a_url_the_environment_decides(monkeypatch):
     monkeypatch.setenv("TASKKIT_URL", "memory://")
     assert connect_url().capabilities().name == "memory"

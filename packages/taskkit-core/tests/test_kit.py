@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from taskkit import Kit, TaskRegistry
-from taskkit.errors import InvalidInput, InvalidTask
+from taskkit.errors import InvalidInput, InvalidSchedule, InvalidSetting, InvalidTask
 from taskkit.ids import new_id
 from taskkit.memory import MemoryBackend
 from taskkit.task import NewTask
@@ -52,3 +52,86 @@ def test_what_is_not_is_refused(data):
     kit = Kit(MemoryBackend(), TaskRegistry())
     with pytest.raises(InvalidTask, match="data"):
         kit.put_new([task(data=data)])
+
+
+@pytest.mark.parametrize("backend", [None, "redis://user:secret@host/0", object()])
+def test_a_kit_needs_a_backend(backend):
+    with pytest.raises(InvalidSetting, match=r"backend: .*Kit\.connect") as caught:
+        Kit(backend, TaskRegistry())
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ({"lease": 1}, "lease: expected at least twice the heartbeat"),
+        ({"lease": "x"}, "lease"),
+        ({"heartbeat": 0}, "heartbeat"),
+        ({"max_data_bytes": -1}, "max_data_bytes"),
+        ({"max_data_bytes": "1M"}, "max_data_bytes"),
+        ({"tzinfo": "Europe/Berlin"}, r"tzinfo: expected .*ZoneInfo"),
+    ],
+)
+def test_a_wrong_setting_of_a_kit_is_refused_where_it_is_made(setting, says):
+    with pytest.raises(InvalidSetting, match=says):
+        Kit(MemoryBackend(), TaskRegistry(), **setting)
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ({"threads": 5}, "slots for each group"),
+        ({"threads": {"": 1}}, "group"),
+        ({"grace": -1}, "grace"),
+        ({"max_tasks": 0}, "max_tasks"),
+        ({"max_age": -1}, "max_age"),
+        ({"max_rss": "512M"}, "max_rss"),
+        ({"max_data_bytes": 0}, "max_data_bytes"),
+        ({"tzinfo": "Europe/Berlin"}, "tzinfo"),
+        ({"unknown": "drop"}, "unknown: expected 'fail' or 'park'"),
+        ({"schedule_entries": [1]}, "by the names of their schedulers"),
+    ],
+)
+def test_a_wrong_setting_of_workers_is_refused_before_any_starts(setting, says):
+    kit = Kit(MemoryBackend(), TaskRegistry())
+    with (
+        pytest.raises((InvalidSetting, InvalidSchedule), match=says),
+        kit.running(**{"threads": {"mail": 1}, **setting}),
+    ):
+        pass
+    assert kit.backend.workers() == []
+
+
+@pytest.mark.parametrize("labels", [[1], "ab", 5])
+def test_labels_are_a_dict(labels):
+    tasks = TaskRegistry()
+    kit = Kit(MemoryBackend(), tasks)
+    function = tasks.task(name="named")(print)
+    for refused in (
+        lambda: kit.initiate_task("mail", "named", labels=labels),
+        lambda: kit.put_new([task(labels=labels)]),
+        lambda: kit.find(labels=labels),
+        lambda: function.options(labels=labels),
+        lambda: tasks.task(labels=labels)(repr),
+    ):
+        with pytest.raises(InvalidTask, match="labels: expected a dict"):
+            refused()
+
+
+@pytest.mark.parametrize(
+    ("operation", "says"),
+    [
+        (lambda kit: kit.pause(5), "groups: expected one name"),
+        (lambda kit: kit.configure("mail", rate=5), r"rate: expected \(n, period\)"),
+        (lambda kit: kit.configure("mail", rate=(1,)), r"rate: expected \(n, period\)"),
+        (lambda kit: kit.purge(older_than="x"), "older_than"),
+        (lambda kit: kit.purge(older_than=-1), "older_than"),
+        (lambda kit: kit.purge(states=5), "state: expected some of"),
+        (lambda kit: kit.find(after=5), "after: expected 'next'"),
+        (lambda kit: kit.find(limit="x"), "limit"),
+        (lambda kit: kit.find(limit=-1), "limit"),
+    ],
+)
+def test_what_an_operation_cannot_take_is_refused(operation, says):
+    with pytest.raises(InvalidInput, match=says):
+        operation(Kit(MemoryBackend(), TaskRegistry()))

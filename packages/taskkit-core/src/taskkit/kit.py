@@ -13,7 +13,7 @@ from taskkit.handler import TaskHandler
 from taskkit.hooks import Hooks
 from taskkit.limits import DEFAULT_MAX_DATA_BYTES, check_batch, check_tasks
 from taskkit.result import Result
-from taskkit.settings import DEFAULT_HEARTBEAT, DEFAULT_LEASE
+from taskkit.settings import DEFAULT_HEARTBEAT, DEFAULT_LEASE, check_shared
 from taskkit.specs import TaskSpec, initiation, with_bytes
 from taskkit.stores import connect_url
 from taskkit.task import DEFAULT_TTL, Label, NewTask
@@ -44,6 +44,9 @@ class Kit:
         schedule_entries: What its workers put by themselves, for each scheduler, unless they are
             started with other entries.
         tzinfo: The zone of schedules that name none; without one, UTC.
+
+    Raises:
+        InvalidSetting: an argument is of another kind, or outside its limits.
     """
 
     def __init__(
@@ -58,6 +61,13 @@ class Kit:
         schedule_entries: ScheduleEntriesCompatMapping | None = None,
         tzinfo: tzinfo | None = None,
     ) -> None:
+        if not callable(getattr(backend, "put", None)):
+            # A URL may hold a password: what was found is not shown.
+            raise InvalidSetting(
+                "backend: expected what taskkit.connect() returns, found a "
+                f"{type(backend).__name__}; for a URL there is Kit.connect(url, handler)"
+            )
+        check_shared(lease, heartbeat, max_data_bytes, tzinfo)
         self.backend = backend
         self.handler = _checked(handler)
         self.hooks = Hooks(plugins)

@@ -14,7 +14,7 @@ from typing import Final
 from taskkit.clock import SECOND
 from taskkit.errors import InvalidInput, InvalidTask
 from taskkit.records import ALL_GROUPS
-from taskkit.task import After, NewTask, in_common
+from taskkit.task import After, Label, NewTask, in_common
 
 MAX_GROUP_LENGTH: Final = 100
 MAX_NAME_LENGTH: Final = 200
@@ -98,11 +98,19 @@ def check_int(what: str, value: object, low: int, high: int) -> None:
         raise _refuse(what, f"a whole number from {low} to {high}", value)
 
 
-def check_labels(labels: Mapping[str, object]) -> None:
+def labels_of(labels: object) -> dict[str, Label]:
+    """Return labels as a dict of its own; its content is checked with the task."""
+    if not isinstance(labels, Mapping):
+        raise _refuse("labels", "a dict", labels)
+    return dict(labels)
+
+
+def check_labels(labels: object) -> None:
     """Refuse too many labels, keys that are not short text, values that are not scalars."""
-    if len(labels) > MAX_LABELS:
-        raise _refuse("labels", f"at most {MAX_LABELS}", len(labels))
-    for key, value in labels.items():
+    given: Mapping[str, object] = labels_of(labels)
+    if len(given) > MAX_LABELS:
+        raise _refuse("labels", f"at most {MAX_LABELS}", len(given))
+    for key, value in given.items():
         _check_text("label key", key, MAX_LABEL_KEY_LENGTH)
         if isinstance(value, str):
             if len(value) > MAX_LABEL_LENGTH or "\x00" in value:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from taskkit.clock import micros
 from taskkit.convert import Moment, to_when
-from taskkit.errors import InvalidSetting
-from taskkit.limits import check_duration, check_group, check_instant, check_int
+from taskkit.errors import InvalidInput, InvalidSetting
+from taskkit.limits import check_duration, check_group, check_instant, check_int, labels_of
 from taskkit.records import (
     Answered,
     Control,
@@ -118,7 +118,10 @@ def find(
         limit: Tasks on a page.
         after: ``next`` of the page before.
     """
-    query = Query(group, subgroups, _states(state), name, dict(labels or {}))
+    check_int("limit", limit, 0, 1 << 53)
+    if after is not None and not isinstance(after, str):
+        raise InvalidInput(f"after: expected 'next' of the page before, found {after!r}")
+    query = Query(group, subgroups, _states(state), name, labels_of(labels or {}))
     return kit.backend.find(query, limit, after)
 
 
@@ -131,6 +134,10 @@ def purge(kit: Kit, states: States = None, older_than: timedelta | float | None 
     wanted = _states(states)
     before = None
     if older_than is not None:
+        check_duration(
+            "older_than",
+            older_than.total_seconds() if isinstance(older_than, timedelta) else older_than,
+        )
         # The store's now, not ours: the tasks finished by its clock.
         before = kit.backend.load_schedule("taskkit.purge").now - micros(older_than)
     removed = 0
@@ -150,12 +157,12 @@ def stats(kit: Kit, groups: Groups = None) -> Stats:
 def _states(states: States) -> frozenset[State] | None:
     if states is None:
         return None
-    named = [states] if isinstance(states, str) else list(states)
     try:
+        named = [states] if isinstance(states, str) else list(states)
         return frozenset(State(name) for name in named)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise InvalidSetting(
-            f"state: expected some of {', '.join(State)}, found {named}"
+            f"state: expected some of {', '.join(State)}, found {states!r}"
         ) from error
 
 
@@ -203,16 +210,28 @@ def configure(
         check_int("max_running", max_running, 0, 1_000_000)
     if max_queue_size is not None:
         check_int("max_queue_size", max_queue_size, 0, 1 << 53)
-    if rate is not None:
-        check_int("rate", rate[0], 1, MAX_RATE)
-        check_duration("period of rate", rate[1], zero=False)
-    limits = Limits(max_running, None if rate is None else Rate(*rate), max_queue_size)
+    limits = Limits(max_running, None if rate is None else _rate(rate), max_queue_size)
     kit.backend.configure(group, limits)
+
+
+def _rate(rate: object) -> Rate:
+    if not isinstance(rate, tuple | list) or len(rate) != 2:
+        raise InvalidSetting(
+            f"rate: expected (n, period), such as (100, 60) for 100 a minute, found {rate!r}"
+        )
+    limit, period = rate
+    check_int("rate", limit, 1, MAX_RATE)
+    check_duration("period of rate", period, zero=False)
+    return Rate(limit, period)
 
 
 def _names(groups: Groups) -> Collection[str] | None:
     if groups is None:
         return None
+    if not isinstance(groups, Iterable):
+        raise InvalidSetting(
+            f"groups: expected one name, several, or None for all, found {groups!r}"
+        )
     listed = [groups] if isinstance(groups, str) else list(groups)
     for group in listed:
         check_group(group)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from taskkit.errors import InvalidSetting
+from taskkit.errors import InvalidSetting, InvalidTask
 from taskkit.limits import check_duration, check_group, check_int
 
 if TYPE_CHECKING:
@@ -84,20 +85,47 @@ class WorkerSettings:
     """A task whose name the handler does not know fails, or goes back for a newer worker."""
 
     def __post_init__(self) -> None:
-        for group in self.groups:
-            check_group(group)
-        check_duration("lease", self.lease, zero=False)
-        check_duration("heartbeat", self.heartbeat, zero=False)
-        check_duration("grace", self.grace)
-        check_duration("poll", self.poll, zero=False)
-        if self.heartbeat * 2 > self.lease:
-            raise InvalidSetting(
-                f"lease: expected at least twice the heartbeat ({self.heartbeat} s), so that one "
-                f"lost heartbeat does not cost the lease; found {self.lease} s"
-            )
-        if self.max_tasks is not None:
-            check_int("max_tasks", self.max_tasks, 1, 1 << 53)
-        if self.max_age is not None:
-            check_duration("max_age", self.max_age, zero=False)
-        if self.max_rss is not None:
-            check_int("max_rss", self.max_rss, 1, 1 << 53)
+        check_shared(self.lease, self.heartbeat, self.max_data_bytes, self.tzinfo)
+        with _settings():
+            for group in self.groups:
+                check_group(group)
+            check_duration("grace", self.grace)
+            check_duration("poll", self.poll, zero=False)
+            if self.max_tasks is not None:
+                check_int("max_tasks", self.max_tasks, 1, 1 << 53)
+            if self.max_age is not None:
+                check_duration("max_age", self.max_age, zero=False)
+            if self.max_rss is not None:
+                check_int("max_rss", self.max_rss, 1, 1 << 53)
+        if self.unknown not in ("fail", "park"):
+            raise InvalidSetting(f"unknown: expected 'fail' or 'park', found {self.unknown!r}")
+
+
+def check_shared(lease: float, heartbeat: float, max_data_bytes: int, zone: object) -> None:
+    """Refuse what cannot be a setting of a kit, and so of its workers.
+
+    Raises:
+        InvalidSetting: naming the setting.
+    """
+    with _settings():
+        check_duration("lease", lease, zero=False)
+        check_duration("heartbeat", heartbeat, zero=False)
+        check_int("max_data_bytes", max_data_bytes, 1, 1 << 40)
+    if heartbeat * 2 > lease:
+        raise InvalidSetting(
+            f"lease: expected at least twice the heartbeat ({heartbeat} s), so that one "
+            f"lost heartbeat does not cost the lease; found {lease} s"
+        )
+    if zone is not None and not isinstance(zone, tzinfo):
+        raise InvalidSetting(
+            f"tzinfo: expected a time zone such as ZoneInfo('Europe/Berlin'), found {zone!r}"
+        )
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """Name what is outside its limits a setting: the limits know of tasks alone."""
+    try:
+        yield
+    except InvalidTask as error:
+        raise InvalidSetting(str(error)) from error

@@ -10,7 +10,7 @@ from taskkit.convert import Moment, to_when
 from taskkit.errors import InvalidTask
 from taskkit.handler import TaskHandler, completed
 from taskkit.ids import new_id
-from taskkit.limits import check_group, check_name
+from taskkit.limits import check_group, check_name, labels_of
 from taskkit.task import (
     DEFAULT_MAX_HISTORY,
     DEFAULT_MAX_LOST,
@@ -143,5 +143,5 @@ def _from_args(
         on_lost=on_lost,
         max_lost=max_lost,
         max_history=max_history,
-        labels=dict(labels) if labels else {},
+        labels=labels_of(labels) if labels else {},
     )

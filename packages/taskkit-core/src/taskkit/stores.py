@@ -74,7 +74,8 @@ def connect_url(url: str | None = None, *, clock: Clock | None = None, **options
     """
     url = url or os.environ.get("TASKKIT_URL") or DEFAULT_URL
     scheme, separator, _ = url.partition(":")
-    scheme = scheme.lower()
+    scheme = scheme.lower()  # RFC 3986: SQLITE is the same scheme
+    url = scheme + url[len(scheme) :]
     entries = backend_entries()
     entry = entries.get(scheme) or entries.get(scheme.partition("+")[0])
     if entry is None or not separator:

@@ -231,6 +231,7 @@ def test_eager_runs_through_the_kit(tasks, kit):
         {"name": ""},
         {"name": "x" * 201},
         {"aliases": ("a\n",)},
+        {"aliases": "old"},
         {"timeout": 0},
         {"timeout": float("nan")},
         {"timeout": "30"},

@@ -1,9 +1,14 @@
 """What is wrong with TASKKIT is told, and what would be."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from django.core.checks import Error, Info, Warning  # noqa: A004 - Django's
 from django.core.management import call_command
 
+from taskkit import connect
 from taskkit.errors import InvalidSetting
 from taskkit_django import checks
 from taskkit_django.settings import read_settings
@@ -102,3 +107,28 @@ def test_missing_tables_are_told(project, place):
     call_command("migrate", "taskkit", database=alias, fake=True, verbosity=0)
     [found] = checks.check_database(databases=[alias])
     assert found.hint == f"Run manage.py migrate taskkit --database {alias}."
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("", "DJANGO_SETTINGS_MODULE"),
+        ("from django.conf import settings; settings.configure()", "taskkit.contrib.django"),
+    ],
+)
+def test_what_a_project_lacks_is_told(program, message):
+    asks = "from taskkit import connect\ntry: connect('django')\nexcept ValueError as e: print(e)"
+    environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+    answer = subprocess.run(
+        [sys.executable, "-c", f"{program}\n{asks}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert message in answer.stdout, answer.stderr
+
+
+def test_an_unknown_option_is_told():
+    with pytest.raises(InvalidSetting, match="one of using, prefix, notify, found 'alias'"):
+        connect("django", alias="default")

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from taskkit.clock import micros
 from taskkit.errors import InvalidTask
 from taskkit.ids import new_id
-from taskkit.limits import check_duration, check_name, check_tasks
+from taskkit.limits import check_duration, check_name, check_tasks, labels_of
 from taskkit.registry.retry import RetryRule, takes_exception
 from taskkit.task import (
     DEFAULT_MAX_HISTORY,
@@ -70,6 +70,10 @@ class TaskOptions:
     labels: Mapping[str, Label] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.aliases, tuple | list):
+            raise InvalidTask(
+                f"aliases: expected a tuple of names, such as ('old.name',), found {self.aliases!r}"
+            )
         for name in (self.name, *self.aliases):
             check_name(name)
         if self.isolation not in ("thread", "process"):
@@ -101,7 +105,7 @@ class TaskOptions:
             "on_lost": self.on_lost,
             "max_lost": self.max_lost,
             "max_history": self.max_history,
-            "labels": dict(self.labels),
+            "labels": labels_of(self.labels),
         }
         if self.expires is not None:
             fields["expires"] = After(micros(to_seconds("expires", self.expires)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar, c
 from taskkit.convert import Moment, to_when
 from taskkit.errors import InvalidTask
 from taskkit.ids import new_id
+from taskkit.limits import labels_of
 from taskkit.registry.options import Duration, to_seconds
 from taskkit.task import Label, NewTask, in_common
 from taskkit.thaw import maker
@@ -83,7 +84,7 @@ class Prepared(Generic[P, T]):
         changed = {
             "due": None if due is None else to_when("due", due),
             "priority": priority,
-            "labels": None if labels is None else {**self._fields["labels"], **labels},
+            "labels": None if labels is None else {**self._fields["labels"], **labels_of(labels)},
             "ttl": None if ttl is None else to_seconds("ttl", ttl),
             "timeout": None if timeout is None else to_seconds("timeout", timeout),
             "expires": None if expires is None else to_when("expires", expires),

@@ -129,6 +129,10 @@ def to_entries(
     Raises:
         InvalidSchedule: an entry cannot be understood; the message names scheduler and key.
     """
+    if not isinstance(mapping, Mapping):
+        raise InvalidSchedule(
+            f"expected lists of entries by the names of their schedulers, found {mapping!r}"
+        )
     return {name: _scheduler_entries(name, given, encode) for name, given in mapping.items()}
 
 

@@ -54,6 +54,10 @@ def worker_settings(
     Raises:
         InvalidSetting: an option is unknown or outside its limits.
     """
+    if not isinstance(slots, Mapping):
+        raise InvalidSetting(
+            f"expected slots for each group, such as {{'mail': 8}}, found {slots!r}"
+        )
     schedule_entries = schedule_entries or kit.schedule_entries
     fields: dict[str, Any] = {
         "groups": {group: Slots.of(count, group) for group, count in slots.items()},

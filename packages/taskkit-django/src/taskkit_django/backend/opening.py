@@ -148,6 +148,11 @@ def _require_psycopg(alias: str) -> None:
 def _routed() -> str:
     if not apps.models_ready:
         django.setup()
+    if not apps.is_installed("taskkit_django"):
+        raise InvalidSetting(
+            "INSTALLED_APPS: expected 'taskkit.contrib.django', found no such app; add it, or say "
+            "using= to have no models"
+        )
     # Not Django's own, which learns later than we of settings that a test has changed.
     return ConnectionRouter().db_for_write(apps.get_model("taskkit", "Task"))
 

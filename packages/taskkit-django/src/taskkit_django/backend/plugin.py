@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.exceptions import ImproperlyConfigured
 
 from taskkit.errors import InvalidSetting
 from taskkit.plugins import hookimpl
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from taskkit.backend import Backend
     from taskkit.clock import Clock
 
+_OPTIONS: Final = ("using", "prefix", "notify")
+
 
 @hookimpl
 def taskkit_open(url: str | None, options: Mapping[str, Any], clock: Clock | None) -> Backend:
@@ -19,6 +23,9 @@ def taskkit_open(url: str | None, options: Mapping[str, Any], clock: Clock | Non
     from taskkit_django.backend.opening import open_backend
 
     options = dict(options)
+    for option in options:
+        if option not in _OPTIONS:
+            raise InvalidSetting(f"option: expected one of {', '.join(_OPTIONS)}, found {option!r}")
     if url is not None:
         scheme, separator, alias = url.partition("://")
         if scheme != "django" or not separator or not alias.isidentifier():
@@ -27,7 +34,13 @@ def taskkit_open(url: str | None, options: Mapping[str, Any], clock: Clock | Non
                 "found something else"
             )
         options.setdefault("using", alias)
-    return open_backend(clock=clock, **options)
+    try:
+        return open_backend(clock=clock, **options)
+    except ImproperlyConfigured as error:
+        raise InvalidSetting(
+            "expected the settings of a Django project, such as by the environment variable "
+            f"DJANGO_SETTINGS_MODULE, found: {error}"
+        ) from error
 
 
 @hookimpl
