@@ -26,6 +26,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from taskkit.context import current_task
 from taskkit.plugins import hookimpl
 from taskkit_django.backend.opening import house_of
+from taskkit_django.backend.tended import suspect
 from taskkit_django.backend.tended import tended as _tended
 
 
@@ -79,7 +80,7 @@ class Tending:
 
     @contextmanager
     def _tended(self) -> Iterator[None]:
-        close_old_connections()
+        _begin()
         _tended.tasks += 1
         try:
             yield
@@ -90,7 +91,7 @@ class Tending:
     @asynccontextmanager
     async def _tended_async(self) -> AsyncIterator[None]:
         # In the thread in which sync_to_async runs what is not async, the ORM among it.
-        await sync_to_async(close_old_connections)()
+        await sync_to_async(_begin)()
         try:
             yield
         finally:
@@ -101,6 +102,11 @@ class Tending:
         for connection in connections.all(initialized_only=True):
             if connection.connection is not None:
                 self._kept.add(connection)
+
+
+def _begin() -> None:
+    suspect()
+    close_old_connections()
 
 
 def is_on_loop() -> bool:

@@ -23,6 +23,13 @@ KILL = {
     "mysql": ("SELECT connection_id()", "KILL %s"),
 }
 
+OTHERS = {
+    "postgresql": "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+    " AND pid <> pg_backend_pid()",
+    "mysql": "SELECT id FROM information_schema.processlist WHERE db = database()"
+    " AND id <> connection_id()",
+}
+
 
 @pytest.fixture
 def count(project, place):
@@ -135,6 +142,27 @@ def test_a_connection_that_has_died_is_replaced(kill, alias, kit):
     works.note.delay("two")
     kill(alias)
     assert kit.stats().count() == 2
+
+
+@on_servers
+@pytest.mark.parametrize(
+    ("slots", "task"), [(3, works.queries), ("async:3", works.queries_async)], ids=["sync", "async"]
+)
+def test_no_task_finds_a_connection_that_died_with_the_server(project, place, slots, task):
+    killer = project(place, migrate=False, chosen=False)
+    alias = project(place, CONN_MAX_AGE=None)
+    from taskkit_django.kit import kit as project_kit
+
+    with project_kit().running({"default": slots}):
+        for _ in range(2):
+            for result in task.delay_many([(alias,)] * 9):
+                assert result.get(60) == 1
+            with connections[killer].cursor() as cursor:
+                cursor.execute(OTHERS[connections[killer].vendor])
+                for (number,) in cursor.fetchall():
+                    cursor.execute(KILL[connections[killer].vendor][1], [number])
+        assert task.delay(alias).get(60) == 1
+    connections[alias].close()
 
 
 def test_a_connection_to_a_file_that_was_closed_is_replaced(alias, kit):

@@ -15,6 +15,7 @@ from django.db.utils import Error
 from taskkit.clock import Clock, sleep
 from taskkit.errors import AttemptCancelled, AttemptTimedOut, Unsupported
 from taskkit_django.backend.tables import Tables
+from taskkit_django.backend.tended import lost
 from taskkit_django.backend.vendor import Vendor
 from taskkit_django.backend.watching import watched
 from taskkit_relational.statements import Cursor
@@ -279,6 +280,7 @@ class Transactions:
                 found = cause(error)
                 repeats = self.vendor.is_conflict(found)
                 if self.vendor.is_lost(found):
+                    lost.count += 1
                     repeats, was_lost = not was_lost and may_repeat(), True
                 # In a caller's transaction all of it would have to be begun anew.
                 if joins or not left or not repeats:
