@@ -118,6 +118,9 @@ def tests(session: nox.Session, package: str) -> None:
     here; ``whole`` runs what crosses packages: acceptance, examples, the code blocks of the docs.
     """
     split = ["-n", "2"]
+    # A file's tests in one process: a shop and millions of rows are made for all of them once, and
+    # the blocks of a page build on each other.
+    by_file = [*split, "--dist", "loadfile"]
     env: dict[str, str] = {}
     proof = PACKAGES["conformance"]
     if package == "core":
@@ -132,8 +135,7 @@ def tests(session: nox.Session, package: str) -> None:
     elif package == "django":
         own = (PACKAGES["core"], PACKAGES["relational"], DJANGO, proof)
         install(session, *own, groups=("test", "django"))
-        # A file's tests in one process: a shop and millions of rows are made for all of them once.
-        paths, split = ["packages/taskkit-django/tests"], [*split, "--dist", "loadfile"]
+        paths, split = ["packages/taskkit-django/tests"], by_file
         # Where the settings' module is: processes of pytest-xdist look for it before conftest.py.
         env["PYTHONPATH"] = str(ROOT / paths[0])
     elif package == "conformance":
@@ -147,7 +149,7 @@ def tests(session: nox.Session, package: str) -> None:
         core = "packages/taskkit-core[cli,demo,reload]"
         own = (core, *SERVED, REDIS, DJANGO, proof)
         install(session, *own, groups=("test", "django", "examples"))
-        paths, split = ["tests/acceptance", "tests/docs", "tests/examples", "docs"], []
+        paths, split = ["tests/acceptance", "tests/docs", "tests/examples", "docs"], by_file
     session.run("pytest", *split, *paths, *session.posargs, env=env)
 
 

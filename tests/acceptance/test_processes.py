@@ -84,9 +84,10 @@ class System:
     def start(self, processes=2, slots=4, **options) -> subprocess.Popen[str]:
         file = self.folder / "run.py"
         file.write_text(RUN.format(processes=processes, slots=slots, options=options))
-        before = len(self.workers())
+        # By their ids: those of dead workers go meanwhile.
+        known = self.ids()
         program = self.run(file)
-        eventually(lambda: len(self.workers()) >= before + processes, "the workers register")
+        eventually(lambda: len(self.ids() - known) >= processes, "the workers register")
         return program
 
     def run(self, file: Path) -> subprocess.Popen[str]:
@@ -103,6 +104,9 @@ class System:
 
     def workers(self):
         return self.kit.backend.workers()
+
+    def ids(self) -> set[str]:
+        return {record.info.id for record in self.workers()}
 
     def pids(self) -> list[int]:
         return [record.info.pid for record in self.workers()]
