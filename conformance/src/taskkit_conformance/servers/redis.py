@@ -81,7 +81,8 @@ def database(url: str) -> Iterator[str]:
         finally:
             with Connection(url) as fresh:  # the server may have been restarted meanwhile
                 fresh.call("SELECT", str(number))
-                fresh.call("FLUSHDB")
+                # To free gigabytes takes longer than an answer may.
+                fresh.call("FLUSHDB", "ASYNC")
                 fresh.call("SELECT", "0")
                 fresh.call("DEL", _mark(number))
 
