@@ -21,7 +21,7 @@ from taskkit_conformance.servers.urls import Address, address_of
 pytest_plugins = ["pytester"]
 
 
-def until(holds, seconds=10):
+def until(holds, seconds=60):
     deadline = monotonic() + seconds
     while not holds():
         assert monotonic() < deadline
