@@ -33,7 +33,7 @@ def noted(number: int) -> None:
     with open(os.environ["NOTES"], "a") as file:  # noqa: PTH123 - one write, appended whole
         file.write(f"start {number} {worker} {time.time()}\n")
     time.sleep(0.5)
-    with open(os.environ["NOTES"], "a") as file:  # noqa: PTH123
+    with open(os.environ["NOTES"], "a") as file:  # noqa: PTH123 - one write, appended whole
         file.write(f"end {number} {worker} {time.time()}\n")
 
 

@@ -43,10 +43,10 @@ class Bare(Protocol):
 class Postgres:
     """By psycopg, which prepares what it sees often; many rows as arrays, one a column."""
 
-    ONE = f"INSERT INTO bare ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %b)"  # noqa: S608
+    ONE = f"INSERT INTO bare ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %b)"  # noqa: S608 - own names and numbers
     MANY = f"""
         INSERT INTO bare ({COLUMNS}) SELECT * FROM unnest(%s::text[], %s::text[], %s::text[],
-            %s::int[], %s::bigint[], %s::bigint[], %b::bytea[])"""  # noqa: S608
+            %s::int[], %s::bigint[], %s::bigint[], %b::bytea[])"""  # noqa: S608 - own names and numbers
 
     def __init__(self, url: str) -> None:
         import psycopg
@@ -54,10 +54,10 @@ class Postgres:
         self._connection = psycopg.connect(url, autocommit=True)
         self._connection.execute(_TABLE.format(text="text", bytes="bytea"))
 
-    def one(self, row: Row) -> None:  # noqa: D102
+    def one(self, row: Row) -> None:  # noqa: D102 - the protocol says it
         self._connection.execute(self.ONE, row)
 
-    def many(self, batch: Sequence[Row]) -> None:  # noqa: D102
+    def many(self, batch: Sequence[Row]) -> None:  # noqa: D102 - the protocol says it
         self._connection.execute(self.MANY, [list(column) for column in zip(*batch, strict=True)])
 
 
@@ -65,7 +65,7 @@ class Mariadb:
     """By PyMySQL; many rows as one list of values."""
 
     MARKS = "(%s, %s, %s, %s, %s, %s, _binary %s)"
-    INSERT = f"INSERT INTO bare ({COLUMNS}) VALUES "  # noqa: S608
+    INSERT = f"INSERT INTO bare ({COLUMNS}) VALUES "  # noqa: S608 - own names and numbers
 
     def __init__(self, url: str) -> None:
         import pymysql
@@ -82,10 +82,10 @@ class Mariadb:
         self._cursor = self._connection.cursor()
         self._cursor.execute(_TABLE.format(text="varbinary(200)", bytes="blob"))
 
-    def one(self, row: Row) -> None:  # noqa: D102
+    def one(self, row: Row) -> None:  # noqa: D102 - the protocol says it
         self._cursor.execute(self.INSERT + self.MARKS, row)
 
-    def many(self, batch: Sequence[Row]) -> None:  # noqa: D102
+    def many(self, batch: Sequence[Row]) -> None:  # noqa: D102 - the protocol says it
         values = [value for row in batch for value in row]
         self._cursor.execute(self.INSERT + ", ".join([self.MARKS] * len(batch)), values)
 
@@ -93,7 +93,7 @@ class Mariadb:
 class Sqlite:
     """By sqlite3, with the settings of taskkit."""
 
-    INSERT = f"INSERT INTO bare ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+    INSERT = f"INSERT INTO bare ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - own names and numbers
 
     def __init__(self, url: str) -> None:
         self._connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
@@ -101,10 +101,10 @@ class Sqlite:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute(_TABLE.format(text="text", bytes="blob"))
 
-    def one(self, row: Row) -> None:  # noqa: D102
+    def one(self, row: Row) -> None:  # noqa: D102 - the protocol says it
         self._connection.execute(self.INSERT, row)
 
-    def many(self, batch: Sequence[Row]) -> None:  # noqa: D102
+    def many(self, batch: Sequence[Row]) -> None:  # noqa: D102 - the protocol says it
         self._connection.execute("BEGIN")
         self._connection.executemany(self.INSERT, batch)
         self._connection.execute("COMMIT")

@@ -86,7 +86,7 @@ def _copy(url: str, count: int, which: str) -> None:
         # What the server makes of other columns it makes again.
         copied = [column["name"] for column in columns if "computed" not in column]
         others = ", ".join(name for name in copied if name not in _OWN)
-        seed = f"CREATE TEMPORARY TABLE seed AS SELECT * FROM {_TABLE} WHERE {which}"  # noqa: S608
+        seed = f"CREATE TEMPORARY TABLE seed AS SELECT * FROM {_TABLE} WHERE {which}"  # noqa: S608 - own names and numbers
         connection.exec_driver_sql(f"{seed} ORDER BY id LIMIT {_SEED}")
         for number in range(1, -(-count // _SEED)):
             # Like a UUIDv7's, the first digits grow: new rows are neighbours in the index.
@@ -97,6 +97,6 @@ def _copy(url: str, count: int, which: str) -> None:
             if connection.dialect.name == "sqlite":
                 new = f"'{start}' || {tail}"
             connection.exec_driver_sql(
-                f"INSERT INTO {_TABLE} (id, {others}) SELECT {new}, {others} FROM seed"  # noqa: S608
+                f"INSERT INTO {_TABLE} (id, {others}) SELECT {new}, {others} FROM seed"  # noqa: S608 - own names and numbers
             )
         connection.exec_driver_sql("DROP TABLE seed")

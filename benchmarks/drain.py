@@ -52,7 +52,7 @@ def huey(folder: str, count: int) -> float:
     full_env = {**os.environ, **env, "PYTHONPATH": str(HERE)}
     subprocess.run(fill, env=full_env, check=True)  # noqa: S603 - our own command
     with processes(*[consumer] * PROCESSES, env=env):
-        done = subprocess.run(look, env=full_env, check=True, stdout=subprocess.PIPE)  # noqa: S603
+        done = subprocess.run(look, env=full_env, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own command
     return float(done.stdout)
 
 

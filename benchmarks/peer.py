@@ -105,7 +105,7 @@ def working(
 
         def call(code: str) -> str:
             command = [sys.executable, "-c", f"import peer, {module}; {code}"]
-            done = subprocess.run(command, env=full, check=True, stdout=subprocess.PIPE)  # noqa: S603
+            done = subprocess.run(command, env=full, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own command
             return done.stdout.decode()
 
         call(f"{module}.fill({count})")

@@ -51,20 +51,20 @@ class Redis:
 
         self._client: Any = redis.Redis.from_url(url, decode_responses=True, socket_timeout=None)
 
-    def prepare(self) -> None:  # noqa: D102
+    def prepare(self) -> None:  # noqa: D102 - the protocol says it
         pass
 
-    def send(self, word: str) -> None:  # noqa: D102
+    def send(self, word: str) -> None:  # noqa: D102 - the protocol says it
         self._client.rpush("words", word)
 
-    def received(self) -> Iterator[str]:  # noqa: D102
+    def received(self) -> Iterator[str]:  # noqa: D102 - the protocol says it
         while True:
             yield self._client.blpop("words")[1]
 
-    def answer(self, text: str) -> None:  # noqa: D102
+    def answer(self, text: str) -> None:  # noqa: D102 - the protocol says it
         self._client.rpush("answers", text)
 
-    def answered(self) -> str | None:  # noqa: D102
+    def answered(self) -> str | None:  # noqa: D102 - the protocol says it
         return self._client.lpop("answers")
 
 
@@ -93,13 +93,13 @@ class Postgres:
         self._listening = psycopg.connect(url, autocommit=True)
         self._claimed = 0
 
-    def prepare(self) -> None:  # noqa: D102
+    def prepare(self) -> None:  # noqa: D102 - the protocol says it
         self._connection.execute(self.TABLE)
 
-    def send(self, word: str) -> None:  # noqa: D102
+    def send(self, word: str) -> None:  # noqa: D102 - the protocol says it
         self._connection.execute(self.SEND, (word,))
 
-    def received(self) -> Iterator[str]:  # noqa: D102
+    def received(self) -> Iterator[str]:  # noqa: D102 - the protocol says it
         self._listening.execute("LISTEN words")
         while True:
             while found := self._connection.execute(self.CLAIM).fetchone():
@@ -108,10 +108,10 @@ class Postgres:
             for _ in self._listening.notifies(stop_after=1):
                 pass
 
-    def answer(self, text: str) -> None:  # noqa: D102
+    def answer(self, text: str) -> None:  # noqa: D102 - the protocol says it
         self._connection.execute(self.ANSWER, (text, self._claimed))
 
-    def answered(self) -> str | None:  # noqa: D102
+    def answered(self) -> str | None:  # noqa: D102 - the protocol says it
         found = self._connection.execute(self.ANSWERED).fetchone()
         return found[0] if found else None
 

@@ -36,7 +36,7 @@ def left() -> int:
     """Return how many are not done."""
     with client(url()) as server:
         waiting: int = server.llen("celery")  # type: ignore[assignment]  # redis-py's unions
-        unacked: int = server.hlen("unacked")  # type: ignore[assignment]
+        unacked: int = server.hlen("unacked")  # type: ignore[assignment]  # redis-py's unions
         return waiting + unacked
 
 

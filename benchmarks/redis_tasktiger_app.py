@@ -35,8 +35,8 @@ def fill(count: int) -> None:
 def left() -> int:
     """Return how many are not done."""
     with client(url()) as server:
-        waiting: int = server.zcard("t:queued:default")  # type: ignore[assignment]
-        active: int = server.zcard("t:active:default")  # type: ignore[assignment]
+        waiting: int = server.zcard("t:queued:default")  # type: ignore[assignment]  # redis-py's unions
+        active: int = server.zcard("t:active:default")  # type: ignore[assignment]  # redis-py's unions
         return waiting + active
 
 

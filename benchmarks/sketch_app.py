@@ -67,18 +67,18 @@ class Postgres:
 
         self._connection = psycopg.connect(url(), autocommit=True)
 
-    def fill(self, count: int) -> None:  # noqa: D102
+    def fill(self, count: int) -> None:  # noqa: D102 - the protocol says it
         self._connection.execute(self.TABLE % count)
         self._connection.execute("ANALYZE sketch")
 
-    def claim(self) -> Claimed:  # noqa: D102
+    def claim(self) -> Claimed:  # noqa: D102 - the protocol says it
         return self._connection.execute(self.CLAIM, (BATCH,), prepare=True, binary=True).fetchall()
 
-    def settle(self, done: Done) -> None:  # noqa: D102
+    def settle(self, done: Done) -> None:  # noqa: D102 - the protocol says it
         columns = [list(column) for column in zip(*done, strict=True)]
         self._connection.execute(self.SETTLE, columns, prepare=True)
 
-    def ask(self, query: str) -> list[tuple[object, ...]]:  # noqa: D102
+    def ask(self, query: str) -> list[tuple[object, ...]]:  # noqa: D102 - the protocol says it
         return self._connection.execute(query).fetchall()
 
 
@@ -107,7 +107,7 @@ class Mariadb:
         self._cursor = self._connection.cursor()
         self._cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
-    def fill(self, count: int) -> None:  # noqa: D102
+    def fill(self, count: int) -> None:  # noqa: D102 - the protocol says it
         self._cursor.execute(self.TABLE)
         for start in range(0, count, 1_000):
             rows = [(n, 0, 0, n, 0, b'{"args": []}') for n in range(start, start + 1_000)]
@@ -118,7 +118,7 @@ class Mariadb:
             )
         self._cursor.execute("ANALYZE TABLE sketch")
 
-    def claim(self) -> Claimed:  # noqa: D102
+    def claim(self) -> Claimed:  # noqa: D102 - the protocol says it
         self._connection.begin()
         self._cursor.execute(self.READY, (BATCH,))
         rows = list(self._cursor.fetchall())
@@ -127,12 +127,12 @@ class Mariadb:
         self._connection.commit()
         return rows
 
-    def settle(self, done: Done) -> None:  # noqa: D102
+    def settle(self, done: Done) -> None:  # noqa: D102 - the protocol says it
         values = [value for row in done for value in row]
         marks = ", ".join(["(%s, %s, %s, 0, 0, 0, '')"] * len(done))
         self._cursor.execute(self.SETTLE % marks, values)
 
-    def ask(self, query: str) -> list[tuple[object, ...]]:  # noqa: D102
+    def ask(self, query: str) -> list[tuple[object, ...]]:  # noqa: D102 - the protocol says it
         self._cursor.execute(query)
         return list(self._cursor.fetchall())
 

@@ -77,7 +77,7 @@ def _steps(app: object, bare: object) -> dict[str, Callable[[], int]]:
         if row is None:
             prepared = iter(rows(10_000))
             row = next(prepared)
-        bare.one(row)  # type: ignore[attr-defined]
+        bare.one(row)  # type: ignore[attr-defined]  # of bare.py
         return 1
 
     def bulk() -> int:
@@ -85,7 +85,7 @@ def _steps(app: object, bare: object) -> dict[str, Callable[[], int]]:
         return BULK
 
     def bare_bulk() -> int:
-        bare.many(rows(BULK))  # type: ignore[attr-defined]
+        bare.many(rows(BULK))  # type: ignore[attr-defined]  # of bare.py
         return BULK
 
     return {"one": one, "bare one": bare_one, "bulk": bulk, "bare bulk": bare_bulk}

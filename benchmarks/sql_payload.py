@@ -59,7 +59,7 @@ class Postgres:
 
         self._connection = psycopg.connect(url, autocommit=True)
 
-    def run(self, text: str, values: Sequence[Any] = ()) -> list[Any]:  # noqa: D102
+    def run(self, text: str, values: Sequence[Any] = ()) -> list[Any]:  # noqa: D102 - the protocol says it
         cursor = self._connection.execute(text.encode(), values or None)
         return cursor.fetchall() if cursor.description else []
 
@@ -79,7 +79,7 @@ class Mariadb:
             **where, password=parts.password or "", database=parts.path[1:], autocommit=True
         ).cursor()
 
-    def run(self, text: str, values: Sequence[Any] = ()) -> list[Any]:  # noqa: D102
+    def run(self, text: str, values: Sequence[Any] = ()) -> list[Any]:  # noqa: D102 - the protocol says it
         self._mysql.execute(text, values or None)
         return list(self._mysql.fetchall()) if self._mysql.description else []
 
@@ -130,14 +130,14 @@ def _work(database: Database, name: str, holder: str, *, apart: bool) -> int:
     text = READY.format(name=name, order=database.order, batch=BATCH)
     listed = ", ".join(str(row[0]) for row in database.run(text))
     database.run(f"UPDATE {name} SET state = 1, token = token + 1 WHERE id IN ({listed})")  # noqa: S608 - own numbers
-    claimed = database.run(f"SELECT id, data FROM {holder} WHERE id IN ({listed})")  # noqa: S608
+    claimed = database.run(f"SELECT id, data FROM {holder} WHERE id IN ({listed})")  # noqa: S608 - own names and numbers
     database.run("COMMIT")
     database.run("BEGIN")
     own = ", result = %s" if not apart else ""
-    settle = f"UPDATE {name} SET state = 2{own} WHERE id IN ({listed}) AND state = 1"  # noqa: S608
+    settle = f"UPDATE {name} SET state = 2{own} WHERE id IN ({listed}) AND state = 1"  # noqa: S608 - own names and numbers
     database.run(settle, () if apart else (RESULT,))
     if apart:
-        database.run(f"UPDATE {holder} SET result = %s WHERE id IN ({listed})", (RESULT,))  # noqa: S608
+        database.run(f"UPDATE {holder} SET result = %s WHERE id IN ({listed})", (RESULT,))  # noqa: S608 - own names and numbers
     database.run("COMMIT")
     return len(claimed)
 

@@ -42,7 +42,7 @@ def fill(count: int) -> None:
 def work() -> None:
     """Run a worker until SIGTERM."""
     # It prints three lines a task; where they go must not be what is measured.
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device
         call_command("taskq", "-l", "ERROR", stdout=nowhere)
 
 

@@ -86,7 +86,7 @@ def pretending(entry: Entry, **fields: Any) -> Iterator[None]:
 def one_step_early(memory: Memory) -> Iterator[None]:
     """Let a store think for a moment that it is a microsecond earlier."""
     tick = memory.tick
-    memory.tick = lambda: tick() - 1  # type: ignore[method-assign]
+    memory.tick = lambda: tick() - 1  # type: ignore[method-assign]  # that is the fault
     try:
         yield
     finally:

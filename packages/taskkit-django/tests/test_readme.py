@@ -12,9 +12,9 @@ import pytest
 
 from taskkit_conformance.servers.fixtures import (
     mariadb_server,  # noqa: F401 - fixtures
-    mariadb_url,  # noqa: F401
-    postgres_server,  # noqa: F401
-    postgres_url,  # noqa: F401
+    mariadb_url,  # noqa: F401 - fixtures
+    postgres_server,  # noqa: F401 - fixtures
+    postgres_url,  # noqa: F401 - fixtures
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

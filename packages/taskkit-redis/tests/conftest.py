@@ -49,7 +49,7 @@ def backend(opened):
 
 
 @pytest.fixture
-def raw(redis_url):  # noqa: F811
+def raw(redis_url):  # noqa: F811 - pytest gives it the imported one
     """A client of the driver's own."""
     with redis.Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0)) as client:
         yield client

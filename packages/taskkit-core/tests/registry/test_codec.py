@@ -373,7 +373,7 @@ DEFAULT = Sender()
 
 
 @tasks.task
-def with_default(x: int, sender: Sender = DEFAULT, items: list[int] = [7]) -> Any:  # noqa: B006
+def with_default(x: int, sender: Sender = DEFAULT, items: list[int] = [7]) -> Any:  # noqa: B006 - what is tested
     return x, sender, items
 
 

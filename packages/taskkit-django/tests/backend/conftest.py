@@ -13,7 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
-from taskkit_conformance.servers.fixtures import mariadb_server, postgres_server  # noqa: F401
+from taskkit_conformance.servers.fixtures import mariadb_server, postgres_server  # noqa: F401 - fixtures
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -30,14 +30,14 @@ pytestmark = [
     ),
 ]
 
-from selenium import webdriver  # noqa: E402
-from selenium.common.exceptions import (  # noqa: E402
+from selenium import webdriver  # noqa: E402 - selenium may be missing
+from selenium.common.exceptions import (  # noqa: E402 - selenium may be missing
     NoSuchElementException,
     StaleElementReferenceException,
 )
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.support.expected_conditions import staleness_of  # noqa: E402
-from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402 - selenium may be missing
+from selenium.webdriver.support.expected_conditions import staleness_of  # noqa: E402 - selenium may be missing
+from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402 - selenium may be missing
 
 
 @pytest.fixture(scope="module")

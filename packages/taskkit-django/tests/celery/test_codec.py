@@ -67,7 +67,7 @@ HASHABLE = st.one_of(
     st.timedeltas(),
     st.datetimes(
         min_value=datetime(1900, 1, 1),  # noqa: DTZ001 - the bounds are naive
-        max_value=datetime(9000, 1, 1),  # noqa: DTZ001
+        max_value=datetime(9000, 1, 1),  # noqa: DTZ001 - naive on purpose
         timezones=ZONES,
         allow_imaginary=False,
     ),
