@@ -10,7 +10,7 @@ HORIZON: Final = 0.05
 higher priority, and what other workers could run; less would leave slots idle for a round trip."""
 
 _LATENESS: Final = 0.005
-"""Seconds."""
+"""Seconds that a thread may need until it runs, on a busy machine."""
 
 MAX_AHEAD: Final = 512
 """Tasks: where they take microseconds, 50 ms would be thousands of them in memory."""
