@@ -34,7 +34,7 @@ from taskkit.records import Outcome, Settlement
 from taskkit.task import After, Failure, Instant, Task
 from taskkit.worker.failure import describe
 from taskkit.worker.interrupt import INTERRUPTIONS
-from taskkit.worker.loop import LoopThread
+from taskkit.worker.loop import LoopThread, discard
 
 if TYPE_CHECKING:
     from taskkit.handler import TaskHandler
@@ -88,6 +88,7 @@ class Execution:
     def run(self, claim: Claim, context: TaskContext) -> Settlement:
         """Handle a claim in this thread and return how it is to be settled."""
         outer = active.set(context)
+        result = None
         try:
             try:
                 if self._hooks.handles:
@@ -97,6 +98,7 @@ class Execution:
                     if result is not None and hasattr(type(result), "__await__"):
                         result = self._run_awaitable(result, context)
             except BaseException as error:  # noqa: BLE001 - a task may raise what it likes
+                discard(result)  # an interruption may come before the coroutine is begun
                 return self.judge(claim, context, error)
             return self._succeed(claim, context, result)
         finally:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Awaitable, Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from taskkit.hooks import run_awaitable
+from taskkit.worker.interrupt import absorb
 
 if TYPE_CHECKING:
     import asyncio
@@ -51,39 +54,30 @@ class LoopThread:
     def resolve(self, awaitable: Awaitable[Any], context: TaskContext | None = None) -> Any:
         """Run an awaitable on the loop, in the caller's context variables, and wait for it.
 
-        An interruption of ``context`` cancels it. On the loop's own thread, which cannot wait for
-        itself, it runs on a loop of its own.
+        An interruption of ``context`` cancels it; one that comes before it has begun is raised
+        here, and not a line of it runs. On the loop's own thread, which cannot wait for itself, it
+        runs on a loop of its own.
         """
-        loop = self.loop
         if threading.get_ident() == self.thread:
             return run_awaitable(awaitable)
-        from concurrent.futures import Future
-
-        done: Future[Any] = Future()
-        begun: list[asyncio.Task[Any]] = []
-        variables = copy_context()
-
-        def begin() -> None:
-            task = loop.create_task(_settle(awaitable, done), context=variables)
-            begun.append(task)
-
-        def cancel_begun() -> None:
-            begun[0].cancel()
-
-        def cancel(*_: object) -> None:
-            # Not before it has begun: calls are run in their order.
-            loop.call_soon_threadsafe(cancel_begun)
-
-        loop.call_soon_threadsafe(begin)
+        awaited = _Awaited(awaitable)
         if context is None:
-            return done.result()
-        context.relay = cancel
+            return self._wait_for(awaited)
+        # Before anything is made: an exception that lands while a loop is being started would
+        # leave half of one behind. From here on an interruption lands in the coroutine alone.
+        context.relay = lambda *_: self.call(awaited.cancel)
         try:
             if context.interrupted is not None:
-                cancel()
-            return done.result()
+                absorb(context)  # it was on its way to this thread
+                discard(awaitable)
+                raise context.interrupted
+            return self._wait_for(awaited)
         finally:
             context.relay = None
+
+    def _wait_for(self, awaited: _Awaited) -> Any:
+        self.call(awaited.begin, copy_context())
+        return awaited.done.result()
 
     def stop(self) -> None:
         """Cancel what still runs and end the thread; nothing if it was never started."""
@@ -107,13 +101,52 @@ class LoopThread:
             return self._loop
 
 
-async def _settle(awaitable: Awaitable[Any], done: Future[Any]) -> None:
-    try:
-        result = await awaitable
-    except BaseException as error:  # noqa: BLE001 - carried over to the thread that waits
-        done.set_exception(error)
-    else:
-        done.set_result(result)
+class _Awaited:
+    """An awaitable that a thread waits for. Except for its making, everything is on the loop."""
+
+    def __init__(self, awaitable: Awaitable[Any]) -> None:
+        from concurrent.futures import Future
+
+        self._awaitable = awaitable
+        self._task: asyncio.Task[None] | None = None
+        self._is_running = False
+        self._is_cancelled = False
+        self.done: Future[Any] = Future()
+
+    def begin(self, variables: Context) -> None:
+        """Run it, in these context variables."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._settle(), context=variables)
+
+    def cancel(self) -> None:
+        """Cancel it, or see to it that it does not begin."""
+        self._is_cancelled = True
+        # A task that is cancelled before its first step never enters its coroutine, and the thread
+        # would wait for ever.
+        if self._is_running and self._task is not None:
+            self._task.cancel()
+
+    async def _settle(self) -> None:
+        import asyncio
+
+        self._is_running = True
+        try:
+            if self._is_cancelled:
+                discard(self._awaitable)
+                raise asyncio.CancelledError  # noqa: TRY301 - as if the awaitable had raised it
+            result = await self._awaitable
+        except BaseException as error:  # noqa: BLE001 - carried over to the thread that waits
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(result)
+
+
+def discard(awaitable: object) -> None:
+    """Close a coroutine that was never begun; Python would warn of it. None of its code runs."""
+    if isinstance(awaitable, CoroutineType) and getcoroutinestate(awaitable) == CORO_CREATED:
+        awaitable.close()
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
