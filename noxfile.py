@@ -101,7 +101,8 @@ ENDS = sorted({OLDEST, NEWEST})
     [
         *((python, "core") for python in PYTHONS),
         # Each Python has a Django of its own. With it the rules on rows are tested on the newest,
-        # too; to try all drivers there as well would not be worth its time.
+        # too; to try all drivers there as well would not be worth its time. The pages' browser, a
+        # million rows and new projects are tried on the newest only; ``whole`` has the oldest.
         *((python, "django") for python in ENDS),
         (OLDEST, "sql"),
         (OLDEST, "redis"),
@@ -136,6 +137,8 @@ def tests(session: nox.Session, package: str) -> None:
         own = (PACKAGES["core"], PACKAGES["relational"], DJANGO, proof)
         install(session, *own, groups=("test", "django"))
         paths, split = ["packages/taskkit-django/tests"], by_file
+        if session.python != NEWEST:
+            split = [*split, "-m", "not slow"]
         # Where the settings' module is: processes of pytest-xdist look for it before conftest.py.
         env["PYTHONPATH"] = str(ROOT / paths[0])
     elif package == "conformance":
@@ -245,7 +248,7 @@ def build(session: nox.Session) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         wheels = Path(scratch, "wheels")
         for path in PACKAGES.values():
-            session.run("python", "-m", "build", "--outdir", str(wheels), path, silent=True)
+            session.run(*BUILD, "--outdir", str(wheels), path, silent=True)
         files = sorted(map(str, wheels.iterdir()))
         session.run("check-wheel-contents", *(file for file in files if file.endswith(".whl")))
         session.run("twine", "check", "--strict", *files)
@@ -254,6 +257,10 @@ def build(session: nox.Session) -> None:
         empty = install_wheels(session, wheels, Path(scratch, "empty"))
         python = str(empty / "bin" / "python")
         session.run(python, "-I", str(ROOT / "tests" / "smoke.py"), external=True)
+
+
+BUILD = ("python", "-m", "build", "--no-isolation")
+"""The one build backend is in the session's environment; else it would be installed each time."""
 
 
 def install_wheels(session: nox.Session, wheels: Path, place: Path) -> Path:
@@ -277,9 +284,7 @@ def stranger(session: nox.Session) -> None:
     with tempfile.TemporaryDirectory(dir=fast) as store, tempfile.TemporaryDirectory() as scratch:
         wheels, folder = Path(scratch, "wheels"), Path(scratch, "folder")
         for path in (PACKAGES["core"], PACKAGES["conformance"], "examples/custom-backend"):
-            session.run(
-                *("python", "-m", "build", "--wheel", "--outdir", str(wheels), path), silent=True
-            )
+            session.run(*BUILD, "--wheel", "--outdir", str(wheels), path, silent=True)
         place = install_wheels(session, wheels, Path(scratch, "empty"))
         shutil.copytree(ROOT / "examples/custom-backend/tests", folder)
         with session.chdir(folder):

@@ -13,10 +13,8 @@ import pytest
 
 from taskkit_conformance import chaos, run
 from taskkit_conformance.aftermath import outdated, too_early
-from taskkit_conformance.bench import Bench
 from taskkit_conformance.chaos import LEASE
 from taskkit_conformance.check import all_checks
-from taskkit_conformance.harness import DefaultHarness
 from taskkit_conformance.history import Operation
 from taskkit_conformance.profiles import Budget
 from taskkit_conformance.verdicts import Verdict
@@ -35,8 +33,6 @@ pytestmark = [
 
 CHECKS = {check.number: check for check in all_checks() if check.lane == "chaos"}
 
-NETWORK_ONLY = {"DUR-06"}
-
 FAULTS = [each for each in all_mutants() if each.fault]
 
 
@@ -48,16 +44,13 @@ def server():
 
 @pytest.fixture
 def execute(server, tmp_path, monkeypatch):
-    """Run one check, with a fault or without, on this store or another backend."""
+    """Run one check on this store, with a fault or without."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     benches = []
 
-    def execute_one(number, fault="", backend="remote"):
-        if backend == "remote":
-            made = server.bench(fault)
-        else:
-            made = Bench(DefaultHarness("sql"), f"sqlite:///{tmp_path}/taskkit.db")
+    def execute_one(number, fault=""):
+        made = server.bench(fault)
         benches.append(made)
         made.open()
         return run.execute(CHECKS[number], made, Budget(1, 60, 1))
@@ -82,13 +75,6 @@ def test_a_right_store_passes(execute, number):
     found = execute(number)
     assert found.verdict is Verdict.PASS, f"{found.message}\n" + "\n".join(found.program)
     assert found.exercised
-
-
-@pytest.mark.parametrize("number", sorted(CHECKS))
-def test_sqlite_passes(execute, number):
-    found = execute(number, backend="sql")
-    expected = Verdict.NOT_APPLICABLE if number in NETWORK_ONLY else Verdict.PASS
-    assert found.verdict is expected, f"{found.message}\n" + "\n".join(found.program)
 
 
 @pytest.mark.parametrize("mutant", FAULTS, ids=lambda one: f"{one.fault}-{one.property}")

@@ -17,11 +17,24 @@ USE_TZ = True
 SECRET_KEY = "x"
 """
 
+# To import Django takes a second each time. So a process that has done so forks for each command.
 MANAGE = """
-import os, sys
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_settings")
+import json, os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "site_settings"
+import django
 from django.core.management import execute_from_command_line
-execute_from_command_line(sys.argv)
+django.setup()
+for line in sys.stdin:
+    arguments = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        for descriptor, name in enumerate([os.devnull, "stdout", "stderr"]):
+            flags = os.O_CREAT | os.O_RDWR | os.O_TRUNC
+            os.dup2(os.open(name, flags), descriptor)
+        execute_from_command_line(["manage.py", *arguments])
+        sys.exit()
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
 """
 
 TASKS = """
@@ -42,26 +55,36 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture
-def manage(tmp_path, place):
-    """Return what runs ``manage.py`` in a new project."""
+def site(tmp_path, place):
+    """The folder of a new project, and the environment of its programs."""
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "__init__.py").touch()
     (tmp_path / "shop" / "tasks.py").write_text(TASKS)
-    (tmp_path / "manage.py").write_text(MANAGE)
     settings = SETTINGS.format(app="taskkit.contrib.django", database=place)
     (tmp_path / "site_settings.py").write_text(settings)
-    environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+    return tmp_path, {**os.environ, "DJANGO_SETTINGS_MODULE": "site_settings"}
 
-    def run(*arguments, check=True, program="manage.py"):
-        done = subprocess.run(
-            [sys.executable, program, *arguments],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False,
-        )  # fmt: skip
-        assert not check or done.returncode == 0, done.stderr
-        return done
 
-    run("migrate", "taskkit")
-    return run
+@pytest.fixture
+def manage(site):
+    """Return what runs ``manage.py`` in the project, whose tables are made."""
+    folder, environment = site
+    with subprocess.Popen(
+        [sys.executable, "-c", MANAGE],
+        cwd=folder, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+
+        def run(*arguments, check=True):
+            process.stdin.write(json.dumps(arguments) + "\n")
+            process.stdin.flush()
+            code = int(process.stdout.readline())
+            stdout, stderr = ((folder / name).read_text() for name in ("stdout", "stderr"))
+            assert not check or code == 0, stderr
+            return subprocess.CompletedProcess(arguments, code, stdout, stderr)
+
+        run("migrate", "taskkit")
+        yield run
+        process.stdin.close()
 
 
 def put(manage, text):
@@ -148,8 +171,6 @@ def test_missing_tables_are_told_in_a_line(project, place, command):
 
 
 README = """
-import os, sys
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_settings")
 import django
 django.setup()
 
@@ -157,8 +178,12 @@ django.setup()
 """
 
 
-def test_the_program_of_the_first_taskkit_runs(manage, tmp_path):
+def test_the_program_of_the_first_taskkit_runs(manage, site):
+    folder, environment = site
     program = (HERE / "first_taskkit.txt").read_text()
-    (tmp_path / "program.py").write_text(README.format(program=program))
-    done = manage(program="program.py")
+    (folder / "program.py").write_text(README.format(program=program))
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
     assert done.stdout.splitlines() == ["1 -> [2]", "discarded", "tick"]
