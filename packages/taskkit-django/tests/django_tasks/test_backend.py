@@ -189,6 +189,8 @@ def test_a_failure_tells_its_error_and_traceback(work):
     result.refresh()
     assert result.status == FAILED
     assert [error.exception_class for error in result.errors] == [LookupError]
+    first = result.errors[0].traceback.splitlines()[1]
+    assert first.endswith("in fails")  # not with frames of taskkit
     assert "raise LookupError(text)" in result.errors[0].traceback
     assert result.errors[0].traceback.rstrip().endswith("LookupError: gone")
     with pytest.raises(ValueError, match="failed"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -14,6 +13,7 @@ from taskkit.task import UNCLAIMED, Failure, State
 from taskkit_django.admin import redaction
 from taskkit_django.admin.showing import bare_name, exact, lasting
 from taskkit_django.kit import kit
+from taskkit_django.tracebacks import without_ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +120,6 @@ def _run(attempt: Any) -> Run:
     )
 
 
-_FRAME: Final = re.compile(r'  File "[^"]*[/\\]taskkit(_django)?[/\\][^"]*", line .*\n(    .*\n)*')
-
-
 def readable(failure: Failure) -> Failure:
     """Return a failure whose traceback begins where the project's own code does."""
-    head, separator, frames = failure.traceback.partition("(most recent call last):\n")
-    own = frames
-    while (first := _FRAME.match(own)) is not None:
-        own = own[first.end() :]
-    if not separator or own == frames or not own.startswith("  File "):
-        return failure
-    return replace(failure, traceback=f"{head}{separator}{own}")
+    return replace(failure, traceback=without_ours(failure.traceback))

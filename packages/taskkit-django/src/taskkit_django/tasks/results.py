@@ -13,6 +13,7 @@ from taskkit.clock import to_datetime
 from taskkit.errors import TaskCancelled, TaskLost
 from taskkit.records import Attempt, Record
 from taskkit.task import CANCELLED_BY_REQUEST, EXPIRED, SUPERSEDED, WORKER_DIED, Failure, State
+from taskkit_django.tracebacks import without_ours
 
 if TYPE_CHECKING:
     from taskkit.context import TaskContext
@@ -128,9 +129,8 @@ def error_of(surface: Surface, failure: Failure) -> Any:
     path = failure.type if own is None else f"{own.__module__}.{own.__qualname__}"
     if "." not in path:
         path = f"builtins.{path}"
-    return surface.error_class(
-        exception_class_path=path, traceback=failure.traceback or failure.message
-    )
+    told = without_ours(failure.traceback) or failure.message
+    return surface.error_class(exception_class_path=path, traceback=told)
 
 
 def _errors(surface: Surface, record: Record, history: Sequence[Attempt]) -> list[Any]:
