@@ -5,9 +5,9 @@
 The waiting tasks are of the same group, half of them due tomorrow, half ready but of the lowest
 priority. Afterwards they are deleted and purged, while another process asks for the time; beside
 what it waits for at most stands what the longest script took, as the server's SLOWLOG says. A drain
-begins when the server does not rewrite its file: that takes one of the cores. While tasks are deleted
-it does not either: to fork with a million tasks in memory stops the server for longer than any script
-(SLOWLOG shows it as one ZREM of 37 ms), whatever it is that has made the file long.
+begins when the server does not rewrite its file: that takes one of the cores. While tasks are
+deleted it does not either: to fork with a million tasks in memory stops the server for longer than
+any script (SLOWLOG shows it as one ZREM of 37 ms), whatever has made the file long.
 """
 
 from __future__ import annotations
