@@ -13,7 +13,6 @@ from contextlib import (
     AbstractContextManager,
     asynccontextmanager,
     contextmanager,
-    suppress,
 )
 from typing import Any
 from weakref import WeakSet
@@ -25,6 +24,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from taskkit.context import current_task
 from taskkit.plugins import hookimpl
+from taskkit_django.backend.foreign import close_foreign
 from taskkit_django.backend.opening import house_of
 from taskkit_django.backend.tended import suspect
 from taskkit_django.backend.tended import tended as _tended
@@ -69,11 +69,8 @@ class Tending:
         kept = list(self._kept)
         self._kept.clear()
         for connection in kept:
-            driver, connection.connection = connection.connection, None
-            if driver is not None:
-                # Not by Django's close, which only the connection's own thread may call.
-                with suppress(Exception):  # whatever a driver says of a connection that is gone
-                    driver.close()
+            # A task that its worker has not waited for may be in the middle of a transaction.
+            close_foreign(connection)
         house = house_of(self._backend)
         if house is not None:
             house.rest()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from weakref import WeakSet
+from threading import Thread, current_thread
+from typing import Final
+from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.connection import ConnectionProxy
 
 from taskkit.errors import Unsupported
+from taskkit_django.backend.foreign import close_foreign
 from taskkit_django.backend.tended import is_tended
+
+_OURS: Final = "taskkit-"
+"""What the names of the threads of workers begin with."""
 
 
 class Callers:
@@ -19,8 +25,8 @@ class Callers:
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
-        self._left: WeakSet[BaseDatabaseWrapper] = WeakSet()
-        """Connections that were opened here and that nobody else will close."""
+        self._left: WeakKeyDictionary[BaseDatabaseWrapper, Thread] = WeakKeyDictionary()
+        """Connections that were opened here and that nobody else will close, with their threads."""
 
     @contextmanager
     def lend(self) -> Iterator[BaseDatabaseWrapper]:
@@ -39,7 +45,7 @@ class Callers:
             if not was_open and not is_tended():
                 connection.close_if_unusable_or_obsolete()
                 if connection.connection is not None:
-                    self._left.add(connection)
+                    self._left[connection] = current_thread()
 
     def resolve(self, within: object) -> BaseDatabaseWrapper:
         """Return the connection that a caller names by itself or by its alias."""
@@ -72,18 +78,27 @@ class Callers:
             with suppress(Exception):  # whatever a driver says of one that is closed already
                 connection.close()
 
-    def close(self) -> None:
-        """Close the calling thread's connection, and those that other threads have left open."""
+    def close_own(self) -> None:
+        """Close the calling thread's connection, unless that is in a transaction."""
         own = connections[self._alias]
         if not own.in_atomic_block:
             own.close()
-        for connection in list(self._left):
-            driver, connection.connection = connection.connection, None
-            if driver is not None:
-                # Not by Django's close, which only the connection's own thread may call.
-                with suppress(Exception):  # whatever a driver says of one that is gone
-                    driver.close()
-        self._left.clear()
+
+    def close_ended(self) -> None:
+        """Close what threads have left open that have ended, or that end with the last worker."""
+        self._close_left(lambda thread: thread.name.startswith(_OURS) or not thread.is_alive())
+
+    def close(self) -> None:
+        """Close the calling thread's connection, and those that other threads have left open."""
+        self.close_own()
+        self._close_left(lambda _thread: True)
+
+    def _close_left(self, is_wanted: Callable[[Thread], bool]) -> None:
+        # Not items(), which another thread that opens one would interrupt.
+        for reference in self._left.keyrefs():
+            connection = reference()
+            if connection is not None and is_wanted(self._left[connection]):
+                close_foreign(connection)
 
 
 def place(connection: BaseDatabaseWrapper) -> tuple[str, ...]:

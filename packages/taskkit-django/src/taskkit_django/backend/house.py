@@ -65,6 +65,7 @@ class House:
         self._workers -= 1
         if self._workers <= 0:
             self.pool.rest()
+            self.callers.close_ended()
             self.wakeup.give_way()
 
     def close(self) -> None:

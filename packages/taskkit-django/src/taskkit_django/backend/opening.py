@@ -19,6 +19,7 @@ from taskkit_django.backend.callers import Callers
 from taskkit_django.backend.house import House, Watching
 from taskkit_django.backend.pool import Pool
 from taskkit_django.backend.tables import Tables
+from taskkit_django.backend.tended import tended
 from taskkit_django.backend.transactions import Transactions
 from taskkit_django.backend.vendor import Vendor
 from taskkit_relational import reading
@@ -84,17 +85,21 @@ def house_of(backend: object) -> House | None:
 
 
 class _Tidy:
-    """A source that leaves no connection in its thread."""
+    """A source that leaves no connection in its thread.
+
+    Those of other threads are not its business: it ends whenever nobody waits any more.
+    """
 
     def __init__(self, source: Source, callers: Callers) -> None:
         self._source = source
         self._callers = callers
 
     def watch(self, room: Room) -> None:
+        tended.itself = True
         try:
             self._source.watch(room)
         finally:
-            self._callers.close()
+            self._callers.close_own()
 
     def interrupt(self) -> None:
         self._source.interrupt()
