@@ -7,7 +7,7 @@ from django.db import IntegrityError, connections, transaction
 from kinds import everywhere
 from works import note
 
-from taskkit.errors import QueueFull, Unsupported
+from taskkit.errors import BackendError, QueueFull, Unsupported
 from taskkit.task import State
 from taskkit_django.testing import run_tasks
 
@@ -76,6 +76,45 @@ def test_a_full_queue_leaves_the_transaction_usable(kit, alias):
         kit.configure("default", max_queue_size=None)
         third = note.delay("fits again")
     assert known(kit, first, third) == [True, True]
+
+
+@pytest.mark.parametrize("place", ["mariadb"], indirect=True)
+def test_the_victim_of_a_deadlock_is_rolled_back_whole(kit, alias):
+    # Some limit has every put take back what it did itself, so that the block can go on.
+    kit.configure("other", max_queue_size=5)
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE made (what VARCHAR(20) PRIMARY KEY, n INT) ENGINE=InnoDB")
+        cursor.executemany("INSERT INTO made VALUES (%s, 0)", [[f"w{n}"] for n in range(200)])
+        cursor.execute("INSERT INTO made VALUES ('A', 0)")
+    has_put = threading.Event()
+
+    def put_and_wait_for_a_row():
+        other = connections[alias]
+        with transaction.atomic(using=alias), other.cursor() as cursor:
+            # The server ends the transaction that has changed less.
+            cursor.execute("UPDATE made SET n = 1 WHERE what <> 'A'")
+            note.options(unique_key="k").delay("of the other")
+            has_put.set()
+            cursor.execute("UPDATE made SET n = n + 1 WHERE what = 'A'")
+        other.close()
+
+    thread = threading.Thread(target=put_and_wait_for_a_row)
+    with transaction.atomic(using=alias), connection.cursor() as cursor:
+        cursor.execute("UPDATE made SET n = n + 10 WHERE what = 'A'")
+        cursor.execute("INSERT INTO made VALUES ('before', 0)")
+        thread.start()
+        assert has_put.wait(60)
+        # Whichever of the two waits first: the other closes the circle.
+        with pytest.raises(BackendError):
+            note.options(unique_key="k").delay("of the victim")
+        with pytest.raises(transaction.TransactionManagementError):
+            cursor.execute("INSERT INTO made VALUES ('after', 0)")
+    thread.join()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT what, n FROM made WHERE what NOT LIKE 'w%'")
+        assert cursor.fetchall() == (("A", 1),)
+        cursor.execute("DROP TABLE made")
 
 
 @everywhere

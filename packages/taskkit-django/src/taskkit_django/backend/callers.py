@@ -14,7 +14,7 @@ from django.utils.connection import ConnectionProxy
 
 from taskkit.errors import Unsupported
 from taskkit_django.backend.foreign import close_foreign
-from taskkit_django.backend.tended import is_tended
+from taskkit_django.backend.tended import is_tended, tended
 
 _OURS: Final = "taskkit-"
 """What the names of the threads of workers begin with."""
@@ -44,7 +44,7 @@ class Callers:
         finally:
             if not was_open and not is_tended():
                 connection.close_if_unusable_or_obsolete()
-                if connection.connection is not None:
+                if connection.connection is not None and not tended.itself:
                     self._left[connection] = current_thread()
 
     def resolve(self, within: object) -> BaseDatabaseWrapper:

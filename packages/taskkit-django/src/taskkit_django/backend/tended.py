@@ -15,7 +15,7 @@ class _Tended(threading.local):
     """Of how many tasks, one inside the other, this is the thread."""
     request = False
     itself = False
-    """Whether this thread closes them itself."""
+    """Whether this thread closes its last one itself."""
     losses = 0
     """Of how many lost connections this thread has drawn the consequence."""
 
@@ -52,4 +52,4 @@ def is_tended() -> bool:
     The main thread's are the program's own business, as always in Django.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    return is_main or tended.tasks > 0 or tended.request or tended.itself
+    return is_main or tended.tasks > 0 or tended.request

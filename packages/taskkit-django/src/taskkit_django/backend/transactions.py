@@ -198,7 +198,7 @@ class Transactions:
         # The caller may go on after QueueFull, so that what was put must go by itself. Any other
         # error breaks the block, as one of the ORM would, and costs no savepoint.
         if self.may_refuse(begun.steered) or not connection.in_atomic_block:
-            result = self._undoable(cursor, lambda: work(done))
+            result = self._undoable(connection, cursor, lambda: work(done))
         else:
             try:
                 result = work(done)
@@ -230,13 +230,19 @@ class Transactions:
                 lambda: self.committed(wakes=wakes, finished=finished), using=connection.alias
             )
 
-    def _undoable(self, cursor: Cursor, work: Callable[[], T]) -> T:
+    def _undoable(
+        self, connection: BaseDatabaseWrapper, cursor: Cursor, work: Callable[[], T]
+    ) -> T:
         cursor.execute("SAVEPOINT taskkit_put")
         try:
             result = work()
         except BaseException:
-            with suppress(*self._errors):
+            try:
                 cursor.execute("ROLLBACK TO SAVEPOINT taskkit_put")
+            except self._errors:
+                # The savepoint is gone with all else: MySQL rolls the whole transaction back when
+                # it is the victim of a deadlock. What the block does next must not stand alone.
+                connection.needs_rollback = connection.in_atomic_block
             raise
         cursor.execute("RELEASE SAVEPOINT taskkit_put")
         return result
