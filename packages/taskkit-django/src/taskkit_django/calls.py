@@ -30,6 +30,7 @@ Call: TypeAlias = Callable[[Sequence[Any], Mapping[str, Any]], Any]
 """Calls a function with its arguments; returns what of its result is stored, as plain JSON data."""
 
 _OPTIONS: Final = TaskOptions.__slots__
+_POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Callee:
     """Calls it; a coroutine function if it is one."""
     options: TaskOptions
     """Its name with the family's prefix, its group, and what else is said of it."""
+    given: int = 0
+    """How many of the function's first parameters are not stored, such as a context."""
 
 
 class Calls:
@@ -67,6 +70,7 @@ class Calls:
         self._dumps = dumps
         self._loads = loads
         self._functions: dict[str, AnyFunctionTask] = {}
+        self._callees: dict[str, Callee] = {}
 
     # ---- functions
 
@@ -80,6 +84,7 @@ class Calls:
         # module that is reloaded brings one.
         options = {option: getattr(callee.options, option) for option in _OPTIONS}
         made: AnyFunctionTask = TaskRegistry().task(**options)(self._standing_for(callee))
+        self._callees[made.name] = callee
         self._functions[made.name] = made
         return made
 
@@ -101,6 +106,17 @@ class Calls:
             ) from error
         # To import it may have entered it; two threads may both do so, with the same outcome.
         return self._functions.get(name) or self.add(callee)
+
+    def positional(self, name: str) -> list[str]:
+        """Return the names of the parameters that stored positional arguments go to, in order.
+
+        Raises:
+            UnknownTask: there is no function of this name.
+        """
+        self.known(name)
+        callee = self._callees[name]
+        parameters = list(signature(callee.function).parameters.values())[callee.given :]
+        return [each.name for each in parameters if each.kind in _POSITIONAL]
 
     def functions(self) -> list[AnyFunctionTask]:
         """Return the functions that are known here by now."""

@@ -93,6 +93,17 @@ def known_names() -> list[str]:
     return sorted(names)
 
 
+def positional_names(name: str) -> list[str]:
+    """Return what a task's function calls its positional arguments; nothing if it is not found."""
+    asked = getattr(owner(name), "positional", None)
+    if asked is None:
+        return []
+    try:
+        return cast("list[str]", asked(name))
+    except Exception:  # noqa: BLE001 - whatever the module raises that its name has imported
+        return []
+
+
 @cache
 def _family(prefix: str) -> TaskHandler:
     module, _, attribute = FAMILIES[prefix].partition(":")

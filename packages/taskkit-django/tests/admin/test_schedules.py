@@ -166,12 +166,15 @@ def test_permissions(kit, db):
             "key": "k",
             "schedule": CronSchedule("0 3 * * *"),
             "group": "mail",
-            "name": ENTRY["name"],
-            "data": ("x",),
+            "name": "celery:project.moved.logs_in",
+            "data": ("alice", "hunter2"),
         }
     )
     assert client.get(LIST).status_code == 200
-    assert client.get(change("k")).status_code == 200
+    page = client.get(change("k"))
+    assert page.status_code == 200
+    assert "alice" in page.content.decode()
+    assert "hunter2" not in page.content.decode()
     assert client.get(ADD).status_code == 403
     assert client.post(change("k"), ENTRY).status_code == 403
     for what in ("run", "pause", "remove"):

@@ -182,6 +182,38 @@ def test_secrets_are_hidden(kit, browse, admin_client):
         assert "a@b.c" in text
 
 
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda: moved.logs_in.delay("alice", "hunter2", "code").task_id,
+        lambda: moved.logs_in.delay("alice", password="hunter2").task_id,
+        lambda: asked.logs_in.enqueue("alice", "hunter2").id,
+    ],
+)
+def test_secrets_among_positional_arguments_are_hidden(kit, browse, admin_client, put):
+    task_id = put()
+    for page in (browse("queuedtask"), admin_client.get(url_of(task_id))):
+        assert "hunter2" not in page.content.decode()
+        assert "alice" in page.content.decode()
+
+
+def test_arguments_that_fit_no_function_are_named_by_position(kit, admin_client):
+    both = {"args": ["one", "two"], "kwargs": {"password": "hunter2", "user": "alice"}}
+    for name in ("celery:project.moved.logs_in", "celery:project.gone"):
+        task_id = moved.taskfunc.delay(1).task_id
+        Task.objects.filter(pk=task_id).update(name=name, data=json.dumps(both).encode())
+        shown = dict(admin_client.get(url_of(task_id)).context["shown"].arguments)
+        assert shown == {"0": "one", "1": "two", "password": "•••••", "user": "alice"}
+
+
+def test_secrets_among_labels_are_hidden(kit, admin_client):
+    labels = {"api_token": "hunter2", "team": "blue"}
+    task_id = kit.initiate_task("default", "celery:project.moved.taskfunc", (1,), labels=labels).id
+    page = admin_client.get(url_of(task_id)).content.decode()
+    assert "hunter2" not in page
+    assert "blue" in page
+
+
 def test_a_project_hides_what_it_likes(kit, browse, settings):
     settings.TASKKIT = {**settings.TASKKIT, "REDACT": "project.kits.hide_all"}
     moved.taskfunc.delay("open")

@@ -30,6 +30,11 @@ def with_context(context, text):
     return [context.attempt, context.task_result.id, str(context.task_result.status), text]
 
 
+@task(takes_context=True)
+def logs_in(context, user, password):
+    return user
+
+
 @task
 async def later(text):
     return text * 2

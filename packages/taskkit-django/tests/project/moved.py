@@ -16,6 +16,11 @@ def taskfunc(a, b=None):
     return 42
 
 
+@shared_task(bind=True)
+def logs_in(self, user, password, *codes):
+    calls.append((user, password, *codes))
+
+
 @shared_task(queue="bar")
 def taskfunc_queue(a, b=None):
     calls.append((a, b))

@@ -78,7 +78,7 @@ def detail(task_id: str) -> Detail | None:
         arguments=redaction.arguments(task.name, task.data),
         result=redaction.text(record.result),
         progress=redaction.text(record.progress),
-        labels=sorted(task.labels.items()),
+        labels=redaction.labels(task.labels),
         history=[_run(each) for each in reversed(record.history)],
         can_retry=record.state in _AGAIN,
         can_cancel=record.state in UNCLAIMED or record.state is State.RUNNING,

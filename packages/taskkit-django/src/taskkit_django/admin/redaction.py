@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import zip_longest
 from typing import Any, Final
 
 from django.utils.module_loading import import_string
 
+from taskkit_django.handler import positional_names
 from taskkit_django.settings import read_settings
 
 HIDDEN: Final = "•••••"
@@ -24,14 +26,20 @@ _SECRET: Final = re.compile(
 def arguments(task_name: str, data: bytes) -> list[tuple[str, str]]:
     """Return the arguments of a task, name and value, as they may be shown.
 
-    Positional ones of ``django.tasks`` and the Celery-style API are named by their position.
+    Positional ones of ``django.tasks`` and the Celery-style API have the names of the function's
+    parameters, and that of their position where the function is not found.
     """
     try:
         stored = json.loads(data)
     except ValueError:
         return [("", _cut(repr(bytes(data[:LONGEST]))))]
-    shown = _redactor()(task_name, _named(stored))
+    shown = _redactor()(task_name, _named(task_name, stored))
     return [(name, _shown(value)) for name, value in shown.items()]
+
+
+def labels(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the labels of a task, in order, secrets left out."""
+    return sorted(hide(given).items())
 
 
 def text(data: bytes | None) -> str:
@@ -76,11 +84,17 @@ def _redactor() -> Callable[[str, dict[str, Any]], dict[str, Any]]:
     return found
 
 
-def _named(stored: Any) -> dict[str, Any]:
+def _named(task_name: str, stored: Any) -> dict[str, Any]:
     if isinstance(stored, dict) and stored.keys() == {"args", "kwargs"}:
         args, kwargs = stored["args"], stored["kwargs"]
         if isinstance(args, list) and isinstance(kwargs, dict):
-            return {**{str(at): _plain(each) for at, each in enumerate(args)}, **_plain(kwargs)}
+            # One that is given by name, too, keeps its position: the call fails, both are shown.
+            names = [
+                str(at) if name is None or name in kwargs else name
+                for at, name in zip_longest(range(len(args)), positional_names(task_name))
+            ]
+            by_name = dict(zip(names, args, strict=False))
+            return {**{name: _plain(each) for name, each in by_name.items()}, **_plain(kwargs)}
     return stored if isinstance(stored, dict) else {"": stored}
 
 

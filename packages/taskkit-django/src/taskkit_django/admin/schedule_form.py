@@ -16,6 +16,7 @@ from taskkit.schedule import CronSchedule, IntervalSchedule, ScheduleEntry
 from taskkit.schedule.missed import MISSED
 from taskkit.schedule.protocol import next_tick
 from taskkit.schedule.zones import load_zone, zone_name
+from taskkit_django.admin import redaction
 from taskkit_django.admin.delays import read_delay, write_delay
 from taskkit_django.handler import HANDLER
 
@@ -62,12 +63,17 @@ class EntryForm(forms.Form):
     )
     priority = forms.IntegerField(min_value=-100, max_value=100, initial=0)
 
-    def __init__(self, data: Any = None, *, old: ScheduleEntry | None = None) -> None:
+    def __init__(
+        self, data: Any = None, *, old: ScheduleEntry | None = None, may_save: bool = True
+    ) -> None:
         super().__init__(data, initial=_initial() if old is None else _initial_of(old))
         self.old = old
         self.entry: ScheduleEntry | None = None
         if old is not None:
             self.fields["key"].disabled = True
+            if not may_save:
+                # Who edits arguments has to see them; who only looks is shown no secrets.
+                self.initial["arguments"] = redaction.one_line(old.name, old.data)
 
     def clean(self) -> dict[str, Any]:
         """Make the entry; what taskkit says against it is told at the field that it is about."""

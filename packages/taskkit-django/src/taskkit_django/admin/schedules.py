@@ -114,10 +114,11 @@ class ScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
     def _form(self, request: HttpRequest, old: ScheduleEntry | None) -> HttpResponse:
         is_post = request.method == "POST"
         permission = "add" if old is None else "change"
-        form = EntryForm(request.POST if is_post else None, old=old)
+        may_save = may(request, permission, Entry)
+        form = EntryForm(request.POST if is_post else None, old=old, may_save=may_save)
         ticks = []
         if is_post:
-            if not may(request, permission, Entry):
+            if not may_save:
                 raise PermissionDenied
             if form.is_valid() and form.entry is not None:
                 if "_preview" not in request.POST and _save(request, form.entry, old):
@@ -137,7 +138,7 @@ class ScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
             "object_id": None if old is None else old.key,
             "names": known_names(),
             "zones": zones(),
-            "may_save": may(request, permission, Entry),
+            "may_save": may_save,
         }
         return TemplateResponse(request, "admin/taskkit/schedule.html", context)
 

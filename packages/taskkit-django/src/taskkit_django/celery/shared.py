@@ -112,6 +112,7 @@ class SharedTask(Generic[P, R]):
             function,
             self._call_async if iscoroutinefunction(function) else self._call,
             TaskOptions(name=PREFIX + name, retry=declared.rule, **options),
+            given=int(declared.bind),
         )
         declare(name, callee)
 

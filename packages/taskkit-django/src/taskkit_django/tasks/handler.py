@@ -47,7 +47,7 @@ def callee(task: DjangoTask) -> Callee:
         raise LookupError(f"expected a task, made with @task, found {task!r:.200}")
     run = _run_async if iscoroutinefunction(task.func) else _run
     call: Callable[..., Any] = partial(run, surface, task)
-    return Callee(task.func, call, _options(task))
+    return Callee(task.func, call, _options(task), given=int(task.takes_context))
 
 
 def _options(task: DjangoTask) -> TaskOptions:
