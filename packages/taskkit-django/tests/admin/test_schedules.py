@@ -1,6 +1,7 @@
 """Schedules in the admin: created, edited, paused, run, removed."""
 
-from datetime import timedelta
+import json
+from datetime import date, timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -11,7 +12,9 @@ from django.urls import reverse
 from project import asked
 
 from taskkit import CronSchedule, IntervalSchedule, RegularSchedule
+from taskkit.schedule import ScheduleEntry
 from taskkit_django import recurring
+from taskkit_django.admin import schedules
 
 ADD = "/admin/taskkit/scheduleentry/add/"
 LIST = "/admin/taskkit/scheduleentry/"
@@ -135,6 +138,50 @@ def test_editing_keeps_what_the_form_does_not_show(kit, admin_client):
     task_id = kit.schedules.run_now("odd")
     task = kit.get_result(task_id).record.task
     assert (task.timeout, task.labels, task.ttl, task.priority) == (9, {"team": "blue"}, 60, 4)
+
+
+UNSHOWN = {
+    "a date": ("celery:project.moved.taskfunc", (date(2026, 1, 2),)),
+    "both kinds": ("celery:project.moved.taskfunc", b'{"args": ["x"], "kwargs": {"b": "y"}}'),
+    "no JSON": ("celery:project.moved.taskfunc", b"\xff\xfe"),
+    "a text": ("celery:project.moved.taskfunc", b'"x"'),
+}
+
+
+@pytest.fixture
+def stored(kit):
+    """Store an entry with some arguments; return them as they are stored, now or later."""
+
+    def store(name, given):
+        data = given if isinstance(given, bytes) else kit.handler.encode_data("mail", name, given)
+        when = CronSchedule("0 3 * * *")
+        kit.schedules.add(ScheduleEntry(key="k", schedule=when, group="mail", name=name, data=data))
+        return lambda: schedules._stored("k").data
+
+    return store
+
+
+@pytest.mark.parametrize(("name", "given"), UNSHOWN.values(), ids=UNSHOWN)
+def test_arguments_that_the_form_cannot_show_stay_as_they_are(stored, admin_client, name, given):
+    data = stored(name, given)
+    before = data()
+    shown = admin_client.get(change("k")).context["form"]
+    form = {field.name: field.value() for field in shown}
+    admin_client.post(change("k"), {**form, "when": "0 4 * * *"})
+    assert "0 4" in str(schedules._stored("k").schedule)
+    assert data() == before
+    for edited in ({"arguments": "[1]"}, {"name": ENTRY["name"]}, {"group": "other"}):
+        answer = admin_client.post(change("k"), {**form, **edited})
+        assert "cannot be edited here" in errors(answer)["arguments"]
+        assert data() == before
+
+
+def test_arguments_of_another_task_are_checked_again(stored, admin_client):
+    data = stored("celery:project.moved.taskfunc", ("x",))
+    form = {field.name: field.value() for field in admin_client.get(change("k")).context["form"]}
+    admin_client.post(change("k"), {**form, "name": ENTRY["name"], "arguments": '["y"]'})
+    assert schedules._stored("k").name == ENTRY["name"]
+    assert json.loads(data())["args"] == ["y"]
 
 
 def test_entries_in_code_are_run_and_paused_but_not_edited(kit, admin_client, monkeypatch):

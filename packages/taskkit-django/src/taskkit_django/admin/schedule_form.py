@@ -17,6 +17,7 @@ from taskkit.schedule.missed import MISSED
 from taskkit.schedule.protocol import next_tick
 from taskkit.schedule.zones import load_zone, zone_name
 from taskkit_django.admin import redaction
+from taskkit_django.admin.arguments import written
 from taskkit_django.admin.delays import read_delay, write_delay
 from taskkit_django.handler import HANDLER
 
@@ -134,6 +135,17 @@ class EntryForm(forms.Form):
 
     def _data(self, cleaned: Mapping[str, Any]) -> bytes:
         text = cleaned["arguments"].strip()
+        if self.old is not None:
+            before = written(self.old.data)
+            is_same_task = all(cleaned[each] == self.initial[each] for each in ("group", "name"))
+            if text == before.text and is_same_task:
+                return self.old.data
+            if before.hidden is not None:
+                raise ValueError(
+                    f"expected the arguments, the task and the group as they were, because "
+                    f"{before.hidden}, which cannot be edited here: add another schedule, or "
+                    "change this one in code"
+                )
         found: Any = json.loads(text) if text else []
         if not isinstance(found, list | dict):
             raise ValueError("expected a list or an object")  # noqa: TRY004 - a person's input
@@ -182,18 +194,8 @@ def _initial_of(entry: ScheduleEntry) -> dict[str, Any]:
         "key": entry.key,
         "name": entry.name,
         "group": entry.group,
-        "arguments": _arguments(entry.data),
+        "arguments": written(entry.data).text,
         "missed": entry.missed or "latest",
         "priority": entry.priority,
         **when,
     }
-
-
-def _arguments(data: bytes) -> str:
-    try:
-        stored = json.loads(data)
-    except ValueError:
-        return ""
-    if isinstance(stored, dict) and stored.keys() == {"args", "kwargs"}:
-        stored = stored["args"] or stored["kwargs"]
-    return "" if stored in ([], {}) else json.dumps(stored, ensure_ascii=False)
