@@ -110,6 +110,27 @@ def test_options_that_would_be_missed_are_refused(memory):
     assert memory.stats().count() == 0
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (lambda: moved.taskfunc.apply_async(5), "args: expected a list or tuple .* found 5"),
+        (lambda: moved.taskfunc.apply_async("ab"), "args: expected a list or tuple .* 'ab'"),
+        (lambda: moved.taskfunc.apply_async((), [1]), "kwargs: expected a dict .* found .1."),
+        (lambda: moved.taskfunc.apply((), [1]), "kwargs: expected a dict .* found .1."),
+        (lambda: moved.taskfunc.apply_async((1,), eta="tomorrow"), "eta: expected a datetime"),
+        (lambda: moved.taskfunc.retry(eta="tomorrow"), "eta: expected a datetime"),
+        (lambda: moved.taskfunc.apply_async((1,), task_id="my-id"), "task_id: expected a UUID"),
+        (lambda: AsyncResult("my-id"), "id: expected a UUID, found 'my-id'"),
+        (lambda: AsyncResult("default_" + "g" * 32), "id: expected a UUID, found 'ggg"),
+        (lambda: AsyncResult(5), "id: expected a UUID, found 5"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(memory, wrong, told):
+    with pytest.raises(InvalidInput, match=told):
+        wrong()
+    assert memory.stats().count() == 0
+
+
 def test_taskkits_own_options_hold(memory):
     task = task_of(memory, moved.task_unique.delay(5, note="a"))
     assert (task.priority, task.timeout, task.on_lost) == (7, 30, "keep")

@@ -84,6 +84,19 @@ def test_how_long_a_retry_by_hand_waits(memory, work, kwargs, wait):
     assert timedelta(seconds=least) <= waited < timedelta(seconds=wait + 10)
 
 
+def test_no_wait_is_none():
+    with pytest.raises(Retry) as raised:
+        moved.task_self_retry.retry(countdown=0)
+    assert raised.value.delay.seconds(0) == 0
+
+    @shared_task(autoretry_for=ValueError, retry_kwargs={"countdown": 0})
+    def at_once():
+        pass
+
+    rule = HANDLER.known("celery:" + at_once.name).declared.retry
+    assert rule(0, ValueError()) == 0
+
+
 def test_a_retry_at_a_moment(memory, work):
     eta = timezone.now() + timedelta(minutes=5)
     result = moved.task_self_retry.apply_async(kwargs={"eta": eta})

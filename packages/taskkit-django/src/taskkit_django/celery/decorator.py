@@ -177,8 +177,9 @@ def _rule(said: Mapping[str, Any], usual: float) -> RetryRule:
             raise InvalidTask(
                 f"retry_kwargs: expected some of {', '.join(_RETRY_KWARGS)}, found {key!r}"
             )
+    countdown = retrying.get("countdown")
     delay = Delay(
-        retrying.get("countdown") or usual,
+        usual if countdown is None else countdown,
         backoff_base(said["retry_backoff"]),
         said["retry_backoff_max"],
         said["retry_jitter"],

@@ -8,6 +8,7 @@ from uuid import UUID
 from taskkit.errors import TaskFailed, TaskNotFound
 from taskkit.records import Record
 from taskkit.task import UNCLAIMED, State
+from taskkit_django.celery.given import to_uuid
 from taskkit_django.kit import kit
 
 if TYPE_CHECKING:
@@ -31,12 +32,15 @@ class AsyncResult(Generic[T]):
 
     Args:
         id: The ``id`` of another result, as a UUID or as text, or a task's whole id.
+
+    Raises:
+        InvalidInput: it is none of these.
     """
 
     def __init__(self, id: UUID | str) -> None:  # noqa: A002 - Celery's name, used by keyword
-        text = id if isinstance(id, str) else id.hex
+        text = str(id)
         whole = text[-33:-32] == "_"  # a group stands before it
-        self.id = UUID(text[-32:] if whole else text)
+        self.id = to_uuid("id", text[-32:] if whole else id)
         """The task's id without its group."""
         self._task_id = text if whole else None
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 from django.utils import timezone
 
 from taskkit.context import current_task, in_task
-from taskkit.errors import RetryTask
+from taskkit.errors import InvalidInput, RetryTask
 
 DEFAULT_DELAY: Final = 180.0
 """Seconds before a retry for which nothing else is said."""
@@ -113,7 +113,13 @@ def raise_retry(
 
 
 def aware(moment: datetime) -> datetime:
-    """Return a moment with its zone; a naive one is in the project's time zone."""
+    """Return a moment with its zone; a naive one is in the project's time zone.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if not isinstance(moment, datetime):
+        raise InvalidInput(f"eta: expected a datetime, found {moment!r:.100}")
     if timezone.is_aware(moment):
         return moment
     return timezone.make_aware(moment, timezone.get_default_timezone())

@@ -22,6 +22,7 @@ from taskkit.registry import FunctionTask, TaskOptions
 from taskkit.task import NewTask
 from taskkit_django.calls import Callee, Keys
 from taskkit_django.celery.codec import dumps, loads
+from taskkit_django.celery.given import check_arguments, check_ignored, to_uuid
 from taskkit_django.celery.handler import HANDLER, PREFIX, declare
 from taskkit_django.celery.result import AsyncResult, EagerResult
 from taskkit_django.celery.retrying import (
@@ -35,26 +36,6 @@ from taskkit_django.kit import kit
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_IGNORED: Final = frozenset(
-    {
-        "add_to_parent",
-        "compression",
-        "connection",
-        "exchange",
-        "headers",
-        "ignore_result",
-        "producer",
-        "publisher",
-        "reply_to",
-        "retry",
-        "retry_policy",
-        "routing_key",
-        "serializer",
-        "shadow",
-    }
-)
-"""Options of ``apply_async`` that are about brokers, or change nothing here."""
 
 _UNSAID: Final[Any] = object()
 
@@ -165,9 +146,9 @@ class SharedTask(Generic[P, R]):
             ignored: Options of Celery that change nothing here, such as ``ignore_result``.
 
         Raises:
-            InvalidTask: an argument cannot be stored, or an option is unknown.
+            InvalidInput: an argument cannot be stored, or an option is unknown or not usable.
         """
-        _check_ignored(ignored)
+        check_ignored(ignored)
         if getattr(settings, "CELERY_TASK_ALWAYS_EAGER", False):
             return self.apply(args, kwargs)
         due = countdown or (None if eta is None else aware(eta))
@@ -189,6 +170,7 @@ class SharedTask(Generic[P, R]):
 
         What it raises is in the result, and comes out where ``CELERY_TASK_EAGER_PROPAGATES`` says.
         """
+        check_arguments(args or (), kwargs or {})
         stored = dumps(list(args or ())), dumps(dict(kwargs or {}))
         identity = UUID(int=new_uuid7())
         run: Callable[..., Any] = self.run
@@ -243,9 +225,8 @@ class SharedTask(Generic[P, R]):
         if "args" in ignored or "kwargs" in ignored:
             raise InvalidTask("retry: the arguments of a task stay as they are; put a new task")
         usual = self.default_retry_delay if default_retry_delay is None else default_retry_delay
-        delay = Delay(
-            countdown or usual, backoff_base(retry_backoff), retry_backoff_max, retry_jitter
-        )
+        wait = usual if countdown is None else countdown
+        delay = Delay(wait, backoff_base(retry_backoff), retry_backoff_max, retry_jitter)
         most = self.max_retries if max_retries is _UNSAID else max_retries
         raise_retry(exc, eta, delay, most)
 
@@ -270,14 +251,13 @@ class SharedTask(Generic[P, R]):
         task_id: str | UUID | None,
         changed: Mapping[str, Any],
     ) -> NewTask:
-        if isinstance(args, str | bytes):
-            raise InvalidTask(f"args: expected a list or tuple of arguments, found {args!r:.100}")
+        check_arguments(args, kwargs)
         known: FunctionTask[..., Any, Any] = HANDLER.known(PREFIX + self.name)
         task = HANDLER.new(known, args, kwargs)
         said = {name: value for name, value in changed.items() if value is not None}
         group = said.get("group", task.group)
         if task_id is not None:
-            said["id"] = f"{group}_{UUID(str(task_id)).hex}"
+            said["id"] = f"{group}_{to_uuid('task_id', task_id).hex}"
         elif group != task.group:
             said["id"] = f"{group}_{task.id[-32:]}"
         return replace(task, **said)
@@ -306,13 +286,3 @@ def backoff_base(given: bool | float) -> float:
     if given is True:
         return 2
     return float(given or 0)
-
-
-def _check_ignored(options: Mapping[str, Any]) -> None:
-    for option, value in options.items():
-        if option not in _IGNORED and value is not None:
-            raise InvalidTask(
-                "apply_async: expected args, kwargs, countdown, eta, expires, queue, priority, "
-                f"task_id or an option that may be ignored ({', '.join(sorted(_IGNORED))}), found "
-                f"{option!r}"
-            )
