@@ -307,6 +307,20 @@ def test_a_receiver_that_raises_harms_no_task(work, caplog):
     assert "in the receiver" in caplog.text
 
 
+def test_a_receiver_that_raises_does_not_hide_that_the_task_is_stored(kit, caplog):
+    def broken(**details):
+        raise RuntimeError("in the receiver")
+
+    task_enqueued.connect(broken)
+    try:
+        results = [asked.echo.enqueue(), async_to_sync(asked.echo.aenqueue)()]
+    finally:
+        task_enqueued.disconnect(broken)
+    assert {result.status for result in results} == {READY}
+    assert kit.stats().count() == 2
+    assert caplog.text.count("RuntimeError: in the receiver") == 2
+
+
 # ---- what Django has no word for
 
 

@@ -1,4 +1,8 @@
-"""Django's signals about its tasks. A receiver that raises harms nobody; Django logs it."""
+"""Django's signals about its tasks. A receiver that raises harms nobody; Django logs it.
+
+Django's own backends let what a receiver of ``task_enqueued`` raises come out of ``enqueue()``. By
+then the task is stored: a caller that tried again would have it done twice.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
 
 def enqueued(surface: Surface, result: Any) -> None:
     """Tell that a task was put."""
-    surface.enqueued.send(_sender(result), task_result=result)
+    surface.enqueued.send_robust(_sender(result), task_result=result)
 
 
 def started(
