@@ -39,9 +39,9 @@ class Pool:
         self.forked: Callable[[], None] = lambda: None
         """Called in the child after a fork, when the child first uses the store."""
         self._reset()
+        self._process = os.getpid()
 
     def _reset(self) -> None:
-        self._process = os.getpid()
         self._room = threading.BoundedSemaphore(SIZE)
         self._lock = threading.Lock()
         self._idle: list[BaseDatabaseWrapper] = []
@@ -122,8 +122,9 @@ class Pool:
             self._vendor.own_settings(model.settings_dict), self._alias
         )
         made.inc_thread_sharing()
-        made.connect()
         try:
+            # In here: it may fail with the connection open, as by a receiver of a signal.
+            made.connect()
             self._vendor.prepare(made)
         except BaseException:
             self.discard(made)
@@ -131,12 +132,34 @@ class Pool:
         return made
 
     def _attend_fork(self) -> None:
-        if self._process != os.getpid():
+        if self._process == os.getpid():
+            return
+        with _forked.lock:
+            # Another thread of the child may have come first.
+            if self._process == os.getpid():
+                return
             # Connections of the parent: not even closed, which would end them for the parent.
             _left_to_parent.append(self._idle)
             self._reset()
             self.forked()
+            # At last: whoever finds this takes what lies idle, which must not be the parent's.
+            self._process = os.getpid()
 
+
+class _Forked:
+    """What the threads of a child wait for until one of them has begun anew."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget who held it in the parent: a thread that the child has not."""
+        self.lock = threading.Lock()
+
+
+_forked: Final = _Forked()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked.renew)
 
 # Never emptied: see `_attend_fork`.
 _left_to_parent: list[object] = []
