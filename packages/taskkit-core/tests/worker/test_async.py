@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
+
 from taskkit.context import current_task
 from taskkit.task import State
 
@@ -130,3 +132,44 @@ def test_stop_gives_running_coroutines_back(bench):
     assert runtime.join(5)
     record = bench.record(task_id)
     assert (record.state, record.attempt) == (State.QUEUED, 0)
+
+
+@pytest.mark.parametrize("slots", [4, "async:4"])
+@pytest.mark.parametrize("leaving", [SystemExit, KeyboardInterrupt])
+def test_what_leaves_a_sub_task_of_one_coroutine_ends_no_other(bench, caplog, slots, leaving):
+    gate = bench.gate()
+
+    async def leave():
+        raise leaving("from a sub-task")
+
+    async def poison(task):
+        await asyncio.gather(leave())
+
+    async def wait(task):
+        gate._entered.append(task.id)
+        while not gate._open.is_set():  # noqa: ASYNC110 - the test is in another thread
+            await asyncio.sleep(0.005)
+
+    runtime = bench.worker(bench.handler(poison=poison, wait=wait), {"g": slots})
+    neighbour = bench.put("wait")
+    gate.entered()
+    failure = bench.finished(bench.put("poison")).failure
+    assert failure.type == leaving.__name__
+    later = bench.put("wait")
+    gate.entered(2)
+    gate.open()
+    bench.in_state(State.SUCCEEDED, neighbour, later)
+    assert f"{leaving.__name__}('from a sub-task')" in caplog.text
+    runtime.stop()
+    assert runtime.join(60)
+
+
+def test_a_coroutine_that_stops_the_loop_ends_nothing(bench):
+    async def stop(task):
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(0)
+        return "went on"
+
+    bench.worker(bench.handler(stop=stop), {"g": "async:2"})
+    assert bench.finished(bench.put("stop")).result == b'"went on"'
+    assert bench.finished(bench.put("stop")).result == b'"went on"'

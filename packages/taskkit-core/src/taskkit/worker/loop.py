@@ -35,6 +35,7 @@ class LoopThread:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._over: threading.Event
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -84,8 +85,12 @@ class LoopThread:
         with self._lock:
             loop, thread, self._loop = self._loop, self._thread, None
         if loop is not None and thread is not None:
-            loop.call_soon_threadsafe(loop.stop)
+            import asyncio
+
+            # Kept in a variable: asyncio itself refers to its tasks only weakly.
+            ending = asyncio.run_coroutine_threadsafe(_end(loop, self._over), loop)
             thread.join(STOP_TIMEOUT * 2)
+            del ending
 
     def _start(self) -> asyncio.AbstractEventLoop:
         import asyncio
@@ -93,8 +98,9 @@ class LoopThread:
         with self._lock:
             if self._loop is None:
                 loop = asyncio.new_event_loop()
+                self._over = threading.Event()
                 self._thread = threading.Thread(
-                    target=_serve, args=(loop,), name="taskkit-loop", daemon=True
+                    target=_serve, args=(loop, self._over), name="taskkit-loop", daemon=True
                 )
                 self._thread.start()
                 self._loop = loop
@@ -149,19 +155,34 @@ def discard(awaitable: object) -> None:
         awaitable.close()
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
+def _serve(loop: asyncio.AbstractEventLoop, over: threading.Event) -> None:
     import asyncio
 
     asyncio.set_event_loop(loop)
     try:
-        loop.run_forever()
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
+        while not over.is_set():
+            # asyncio lets these two out of the loop when a task raises them: a sub-task does, an
+            # attempt lets nothing out. Neither they nor a call of `loop.stop` may end the others.
+            try:
+                loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:
+                _log.exception("%r left a task that was started on the worker's loop", error)
+    finally:
+        loop.close()
+
+
+async def _end(loop: asyncio.AbstractEventLoop, over: threading.Event) -> None:
+    import asyncio
+
+    try:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
             task.cancel()
-        if tasks:
-            loop.run_until_complete(asyncio.wait(tasks, timeout=STOP_TIMEOUT))
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        if others:
+            await asyncio.wait(others, timeout=STOP_TIMEOUT)
+        await loop.shutdown_asyncgens()
     except Exception:  # noqa: BLE001 - the worker ends anyway; logged
         _log.exception("the event loop could not be ended in good order")
     finally:
-        loop.close()
+        over.set()
+        loop.stop()
