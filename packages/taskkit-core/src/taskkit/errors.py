@@ -187,8 +187,12 @@ class BrokenPlugin(BackendError):
 # ---- raised inside a task
 
 
-class AttemptTimedOut(TaskkitError, TimeoutError):
-    """Raised inside a task whose attempt has used up its ``timeout``; its retry rule applies."""
+class AttemptTimedOut(TaskkitError):
+    """Raised inside a task whose attempt has used up its ``timeout``; its retry rule applies.
+
+    No ``TimeoutError``, which is an ``OSError``: raised within a call of the store, its driver
+    would take it for one of its own socket, and the task would be told that the store is away.
+    """
 
 
 class AttemptCancelled(TaskkitError):

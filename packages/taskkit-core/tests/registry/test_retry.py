@@ -144,7 +144,7 @@ def test_an_optional_second_argument_is_left_alone():
         (ConnectionError(), True),
         (ConnectionRefusedError(), False),  # a ConnectionError that is never to be retried
         (ConnectionResetError(), True),
-        (AttemptTimedOut(), True),  # is a TimeoutError
+        (AttemptTimedOut(), True),
         (ValueError(), False),
         (RetryTask(), True),  # raised to be retried: only the delay is asked for
     ],
@@ -153,7 +153,7 @@ def test_retry_on_and_never_retry_on_select_by_class(error, again):
     answer = asked(
         error,
         retry=fixed(1),
-        retry_on=(ConnectionError, TimeoutError),
+        retry_on=(ConnectionError, AttemptTimedOut),
         never_retry_on=ConnectionRefusedError,
     )
     assert (answer == 1) is again

@@ -45,6 +45,12 @@ def test_a_timeout_is_raised_inside_the_task_and_its_retry_rule_decides(bench):
     assert "timeout of 0.05 s" in first.failure.message
 
 
+@pytest.mark.parametrize("error", [AttemptTimedOut, AttemptCancelled])
+def test_no_driver_can_take_an_interruption_for_an_error_of_its_own_socket(error):
+    # A TimeoutError is an OSError: drivers and stores make "the server cannot be reached" of it.
+    assert not issubclass(error, (OSError, ValueError, LookupError))
+
+
 @pytest.mark.parametrize("slots", [2, "async:2"])
 def test_a_timeout_cancels_a_coroutine(bench, slots):
     begun, cleaned = [], []
