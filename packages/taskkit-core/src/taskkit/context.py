@@ -76,6 +76,11 @@ class TaskContext:
         return self.claim.task
 
     @property
+    def key(self) -> tuple[str, int]:
+        """The claim that this attempt is of, as its worker holds it; for the worker alone."""
+        return self.claim.task.id, self.claim.token
+
+    @property
     def id(self) -> str:
         """The task's id."""
         return self.claim.task.id

@@ -5,10 +5,20 @@ import random
 import pytest
 
 from taskkit.clock import SECOND
-from taskkit.records import Control, Limits, Outcome, Query, Rate, Record, Settlement
-from taskkit.simple import transitions
+from taskkit.records import (
+    Control,
+    Limits,
+    Outcome,
+    Query,
+    Rate,
+    Record,
+    Settlement,
+    WorkerInfo,
+)
+from taskkit.simple import queue, transitions, workers
 from taskkit.simple.choosing import choose
 from taskkit.simple.searching import counted, page
+from taskkit.simple.tables import Tables
 from taskkit.task import TRANSITIONS, After, Failure, NewTask, State
 
 T0 = 1_700_000_000 * SECOND
@@ -68,6 +78,20 @@ def test_the_newest_attempts_are_kept(most, kept):
         record = transitions.settled(record, end, T0)
         record = transitions.claimed(record, "w", number + 1, T0)
     assert [attempt.attempt for attempt in record.history] == kept
+
+
+def test_a_claim_that_was_just_settled_is_not_reported_void():
+    tables = Tables()
+    workers.register(tables, WorkerInfo("w", {"mail": 1}, "host", 1, "1"), 9 * SECOND, T0)
+    queue.put(tables, [task(1), task(2)], T0)
+    settled, deleted = queue.claim(tables, "w", {"mail": 2}, (), T0).claims
+    again = Settlement(settled.task.id, settled.token, Outcome.RETRY, due=After(0))
+    queue.settle(tables, [again], T0)
+    tables.remove(deleted.task.id)
+    [newer] = queue.claim(tables, "w", {"mail": 1}, (), T0).claims
+    held = [(each.task.id, each.token) for each in (settled, deleted, newer)]
+    answer = workers.heartbeat(tables, "w", 9 * SECOND, held, {}, T0)
+    assert answer.void == {deleted.task.id}
 
 
 def chosen(records, wants, turns=(), starts=(), now=T0, control=None, excluding=()):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from taskkit.clock import SECOND, ManualClock
 from taskkit.memory.backend import MemoryBackend
-from taskkit.records import Outcome
+from taskkit.records import Heartbeat, Outcome
 from taskkit.task import State
 from taskkit.worker import pace
 from taskkit.worker.runtime import ExitReason
@@ -146,6 +148,67 @@ def test_a_claim_that_the_store_took_back_is_dropped(bench):
     gate.entered(2)
     gate.open()
     assert bench.finished(again).state is State.SUCCEEDED
+
+
+class LateAnswers:
+    """A store whose answer to a settlement that took effect waits for the test.
+
+    A heartbeat that names that claim beside a newer one is told that it is void, as by stores that
+    know the task's newest claim alone.
+    """
+
+    def __init__(self, store):
+        self._store = store
+        self.go_on = threading.Event()
+        self.void: list[set[str]] = []
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def settle(self, worker_id, settlements):
+        answer = self._store.settle(worker_id, settlements)
+        self.go_on.wait(60)
+        return answer
+
+    def heartbeat(self, worker_id, lease, held, progress):
+        answer = self._store.heartbeat(worker_id, lease, held, progress)
+        ids = [task_id for task_id, _ in held]
+        self.void.append({task_id for task_id in ids if ids.count(task_id) > 1})
+        return replace(answer, void=frozenset(self.void[-1]))
+
+
+def test_of_a_task_that_is_claimed_again_only_the_old_claim_is_void(bench):
+    bench.backend = store = LateAnswers(bench.backend)
+    gate = bench.gate()
+    handler = bench.handler(work=lambda task: gate(task) if task.retry_count else 1 / 0)
+    handler.retry = lambda task, error: 0.0
+    bench.worker(handler, {"g": 1}, heartbeat=0.02)
+    task_id = bench.put("work")
+    gate.entered()
+    bench.eventually(lambda: {task_id} in store.void[:-1], "an answer was obeyed")
+    store.go_on.set()
+    gate.open()
+    record = bench.finished(task_id)
+    assert (record.state, record.attempt, gate.inside) == (State.SUCCEEDED, 2, 1)
+
+
+def test_a_heartbeats_answer_means_the_claims_that_it_named(bench):
+    gate = bench.gate()
+    runtime = bench.worker(bench.handler(wait=gate), {"g": 3}, heartbeat=3600.0, lease=7200.0)
+    ids = [bench.put("wait") for _ in range(3)]
+    gate.entered(3)
+    tokens = {task_id: bench.record(task_id).token for task_id in ids}
+    new, once, twice = ids
+    obey = runtime._parts.control.obey
+    # An older claim of ``new`` was named, and it alone; both claims of ``twice``.
+    held = [(new, 0), (once, tokens[once]), (twice, 0), (twice, tokens[twice])]
+    obey(Heartbeat(True, void=frozenset([new, twice])), held)
+    obey(Heartbeat(True, cancelled=frozenset([new])), held)
+    assert [context.interrupted for context in runtime._parts.slots[0].contexts()] == [None] * 3
+    obey(Heartbeat(True, cancelled=frozenset([once, twice])), held)
+    bench.in_state(State.CANCELLED, once, twice)
+    gate.open()
+    assert bench.finished(new).state is State.SUCCEEDED
 
 
 @pytest.mark.parametrize("slots", [4, "async:4"])

@@ -85,12 +85,12 @@ def test_an_answer_that_two_heartbeats_have_overtaken_must_not_be_run():
 
 def test_verdicts():
     ledger = Ledger()
-    a, b = claim("a"), claim("b")
+    a, b = claim("a"), claim("b", 2)
     ledger.hold([a, b], 0)
     ledger.extend(100.0)
     assert ledger.verdict(a, 99.0) is None
     assert ledger.verdict(a, 100.0) is Verdict.RELEASE
-    ledger.revoke({"a"}, Verdict.CANCEL)
+    ledger.revoke([("a", 1), ("b", 1)], Verdict.CANCEL)  # of b, another claim is held
     assert ledger.verdict(a, 99.0) is Verdict.CANCEL
     assert ledger.verdict(b, 99.0) is None
     ledger.forget([("a", 1)])

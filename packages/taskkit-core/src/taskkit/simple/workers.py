@@ -37,10 +37,12 @@ def heartbeat(
         elif task_id in progress:
             tables.keep(replace(record, progress=progress[task_id]))
     tables.beaten[worker_id] = tables.token
+    # A settlement whose answer the worker does not know yet has voided nothing.
+    settled = {(task_id, end[0]) for task_id, _ in holds if (end := tables.ended.get(task_id))}
     return Heartbeat(
         alive=True,
         cancelled=frozenset(h[0] for h in holds if h in mine and mine[h].cancelling),
-        void=frozenset(h[0] for h in holds if h not in mine),
+        void=frozenset(h[0] for h in holds - mine.keys() - settled),
         paused=frozenset(tables.control(now).pauses),
         stopped=frozenset(tables.stopped[worker_id]),
     )

@@ -9,7 +9,7 @@ from taskkit.errors import AttemptCancelled
 from taskkit.groups import covered
 from taskkit.records import Heartbeat
 from taskkit.worker.interrupt import abandon, interrupt
-from taskkit.worker.ledger import Verdict
+from taskkit.worker.ledger import Key, Verdict
 
 if TYPE_CHECKING:
     from taskkit.context import TaskContext
@@ -41,12 +41,16 @@ class Control:
         self._on_stopped = on_stopped
         self._stopped: frozenset[str] = frozenset()
 
-    def obey(self, answer: Heartbeat) -> None:
-        """Do what a heartbeat's answer asks for."""
+    def obey(self, answer: Heartbeat, held: Sequence[Key]) -> None:
+        """Do what the answer to a heartbeat that named the claims ``held`` asks for.
+
+        It tells ids, and is meant of the claims that were named: one that this worker got since, of
+        the same task, is another.
+        """
         if answer.cancelled:
-            self._cancel(answer.cancelled)
+            self._cancel(frozenset(_newest(held, answer.cancelled).items()))
         if answer.void:
-            self._drop(answer.void)
+            self._drop(_void(held, answer.void))
         if answer.stopped - self._stopped:
             self._stop(answer.stopped)
         self._claimer.exclude(answer.paused | self._stopped)
@@ -75,20 +79,20 @@ class Control:
         for slots in self._slots:
             yield from slots.contexts()
 
-    def _cancel(self, ids: frozenset[str]) -> None:
-        self._ledger.revoke(ids, Verdict.CANCEL)
+    def _cancel(self, keys: frozenset[Key]) -> None:
+        self._ledger.revoke(keys, Verdict.CANCEL)
         for context in self._running():
-            if context.id in ids and interrupt(context, AttemptCancelled):
+            if context.key in keys and interrupt(context, AttemptCancelled):
                 self._deadlines.hurry(context)
 
-    def _drop(self, ids: frozenset[str]) -> None:
-        self._ledger.revoke(ids, Verdict.FORGET)
-        self._disown(context for context in self._running() if context.id in ids)
+    def _drop(self, keys: frozenset[Key]) -> None:
+        self._ledger.revoke(keys, Verdict.FORGET)
+        self._disown(context for context in self._running() if context.key in keys)
 
     def _disown(self, contexts: Iterator[TaskContext]) -> None:
         for context in contexts:
             if abandon(context, AttemptCancelled):
-                self._ledger.forget([(context.id, context.claim.token)])
+                self._ledger.forget([context.key])
 
     def _stop(self, groups: frozenset[str]) -> None:
         self._stopped |= groups
@@ -98,3 +102,26 @@ class Control:
                 self._claimer.release(slots.take_back())
         if all(covered(slots.group, by=self._stopped) for slots in self._slots):
             self._on_stopped()
+
+
+def _newest(held: Sequence[Key], ids: frozenset[str]) -> dict[str, int]:
+    """Return the newest token under which each of these tasks was named."""
+    newest: dict[str, int] = {}
+    for task_id, token in held:
+        if task_id in ids:
+            newest[task_id] = max(token, newest.get(task_id, token))
+    return newest
+
+
+def _void(held: Sequence[Key], ids: frozenset[str]) -> frozenset[Key]:
+    """Return the claims that are void where the store says it of these tasks.
+
+    A task is named under two tokens where this worker claimed it again before it learned that its
+    settlement of the old claim took effect; then the old one is meant. If the newest is void too,
+    the next heartbeat, which names no other, says so.
+    """
+    newest = _newest(held, ids)
+    named = [key for key in held if key[0] in ids]
+    old = [key for key in named if key[1] < newest[key[0]]]
+    twice = {task_id for task_id, _ in old}
+    return frozenset([*old, *(key for key in named if key[0] not in twice)])

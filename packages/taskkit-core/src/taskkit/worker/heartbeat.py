@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from taskkit.clock import micros, monotonic
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from taskkit.backend import Backend
     from taskkit.records import Heartbeat, WorkerInfo
     from taskkit.settings import WorkerSettings
-    from taskkit.worker.ledger import Ledger
+    from taskkit.worker.ledger import Key, Ledger
     from taskkit.worker.outage import Patience
 
 _log = logging.getLogger("taskkit.worker.heartbeat")
@@ -33,7 +33,8 @@ class Pulse:
         settings: Its lease and interval.
         ledger: Says what is held; told until when the lease is sure.
         patience: For a store that does not answer.
-        on_answer: Called with each answer of a worker that is alive.
+        on_answer: Called with each answer of a worker that is alive, and the claims that the
+            heartbeat named.
         on_dead: Called before the worker registers again; must drop all that is held.
     """
 
@@ -44,7 +45,7 @@ class Pulse:
         settings: WorkerSettings,
         ledger: Ledger,
         patience: Patience,
-        on_answer: Callable[[Heartbeat], object],
+        on_answer: Callable[[Heartbeat, Sequence[Key]], object],
         on_dead: Callable[[], object],
     ) -> None:
         self._backend = backend
@@ -117,16 +118,15 @@ class Pulse:
     def _beat(self, began: float) -> None:
         ledger = self._ledger
         progress = ledger.take_progress()
-        answer = self._backend.heartbeat(
-            self._info.id, micros(self._lease), ledger.beat(), progress
-        )
+        held = ledger.beat()
+        answer = self._backend.heartbeat(self._info.id, micros(self._lease), held, progress)
         if not answer.alive:
             self._revive()
             return
         # Counted from before the call: the store cannot have renewed it earlier.
         ledger.extend(began + self._lease)
         ledger.sent(progress)
-        self._on_answer(answer)
+        self._on_answer(answer, held)
 
     def _revive(self) -> None:
         if self._ended.is_set():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import TypeAlias
 
@@ -90,12 +90,10 @@ class Ledger:
             self._closed = True
             self.lease_end = float("-inf")
 
-    def revoke(self, ids: Collection[str], verdict: Verdict) -> None:
-        """Give a verdict on the held claims of these tasks."""
+    def revoke(self, keys: Iterable[Key], verdict: Verdict) -> None:
+        """Give a verdict on these claims, as far as they are held."""
         with self._lock:
-            for key in self._claims:
-                if key[0] in ids:
-                    self.revoked[key] = verdict
+            self.revoked.update((key, verdict) for key in keys if key in self._claims)
 
     def revoke_all(self) -> None:
         """Let nothing be started that is held now: the worker was told that it is not alive.
