@@ -45,6 +45,7 @@ class CoroutineSlots:
         self._running: dict[TaskContext, asyncio.Task[None] | None] = {}
         self._lock = threading.Lock()
         self._handed = 0
+        self._short = False
         self._withdrawn = 0
         self._done = 0
         self._busy = 0.0
@@ -54,7 +55,16 @@ class CoroutineSlots:
         """Let these claims be run, in this order, as slots become free."""
         self._handed += len(claims)
         self._backlog.extend(claims)
-        self._loop.call(self._fill)
+        try:
+            self._loop.call(self._fill)
+        except RuntimeError as error:
+            # No thread for the loop. The next hand tries again; until then they lie ready, and
+            # are given back before long.
+            if not self._short:
+                _log.error("group %s: the event loop cannot be started: %s", self.group, error)
+            self._short = True
+        else:
+            self._short = False
 
     def take_back(self) -> list[Claim]:
         """Return the claims that no slot has taken yet; they will not be run."""
@@ -72,7 +82,7 @@ class CoroutineSlots:
 
     def ready(self) -> int:
         """Return how many claims lie ready for a free slot."""
-        return len(self._backlog)
+        return len(self._backlog) + self._threads.ready()
 
     def outstanding(self) -> int:
         """Return how many claims are ready or running."""

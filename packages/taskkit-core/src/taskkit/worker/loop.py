@@ -99,11 +99,15 @@ class LoopThread:
             if self._loop is None:
                 loop = asyncio.new_event_loop()
                 self._over = threading.Event()
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=_serve, args=(loop, self._over), name="taskkit-loop", daemon=True
                 )
-                self._thread.start()
-                self._loop = loop
+                try:
+                    thread.start()
+                except RuntimeError:  # the system lets us have no more threads
+                    loop.close()
+                    raise
+                self._thread, self._loop = thread, loop
             return self._loop
 
 

@@ -35,17 +35,20 @@ class ThreadSlots:
         self.lock = threading.Lock()
         self._slots: list[_ThreadSlot] = []
         self._threads = 0
+        self._short = False
         self._handed = 0
         self._withdrawn = 0
 
     def hand(self, claims: Sequence[Claim]) -> None:
         """Let these claims be run, in this order, as slots become free."""
         self._handed += len(claims)
-        while self._threads < min(self.count, self.outstanding()):
-            self._open()
         put = self.queue.put
         for claim in claims:
             put(claim)
+        # Afterwards, because a thread may be refused: what lies in the queue is for the others, or
+        # is given back before long.
+        while self._threads < min(self.count, self.outstanding()) and self._open():
+            pass
 
     def take_back(self) -> list[Claim]:
         """Return the claims that no slot has taken yet; they will not be run."""
@@ -105,14 +108,30 @@ class ThreadSlots:
         for _ in self._slots:
             self.queue.put(None)
 
-    def _open(self) -> None:
+    def _open(self) -> bool:
+        """Start a thread; return False if the system allows no more, for now."""
         slot = _ThreadSlot(self)
         # Daemons: a thread that is stuck in C code must not keep the process from ending. Whoever
         # stops the worker waits for the tasks, not for the threads.
         name = f"taskkit-{self.group}-{len(self._slots)}"
-        threading.Thread(target=slot.serve, name=name, daemon=True).start()
-        self._slots.append(slot)
+        with self.lock:
+            # Before it runs: it takes a claim at once, whose deadline others look for here. Lists
+            # are replaced, because others are reading them.
+            self._slots = [*self._slots, slot]
+        try:
+            threading.Thread(target=slot.serve, name=name, daemon=True).start()
+        except RuntimeError as error:
+            with self.lock:
+                self._slots = [one for one in self._slots if one is not slot]
+            if not self._short:  # once: it is tried again several times a second
+                _log.error(
+                    "group %s: no more than %d threads: %s", self.group, self._threads, error
+                )
+            self._short = True
+        else:
+            self._short = False
         self._threads = len(self._slots) - sum(slot.replaced for slot in self._slots)
+        return not self._short
 
 
 class _ThreadSlot:
