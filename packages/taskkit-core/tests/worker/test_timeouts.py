@@ -188,6 +188,37 @@ def test_a_thread_that_blocks_beyond_its_timeout_is_given_up(bench, monkeypatch,
     assert bench.record(stuck).state is State.FAILED
 
 
+@pytest.mark.parametrize("slots", [1, "async:1"])
+def test_a_thread_that_comes_back_while_it_is_given_up_leaves_no_claim(bench, monkeypatch, slots):
+    monkeypatch.setattr(deadlines, "MARGIN", 0.1)
+    go_on = threading.Event()
+
+    def block(task):
+        while not go_on.wait(60):  # in C code, where no exception can be raised
+            pass
+
+    async def block_loop(task):
+        block(task)
+
+    handler = bench.handler(block=block if slots == 1 else block_loop, now=lambda task: "ok")
+    runtime = bench.worker(handler, {"g": slots})
+    [used] = runtime._parts.slots
+
+    def abandon_slowly(context, error):
+        is_running = abandon(context, error)
+        if is_running:
+            go_on.set()
+            bench.eventually(lambda: context not in used.contexts(), "it has come back")
+        return is_running
+
+    monkeypatch.setattr(deadlines, "abandon", abandon_slowly)
+    stuck = bench.put("block", timeout=0.05)
+    assert bench.finished(stuck).failure.type == "taskkit.errors.AttemptTimedOut"
+    assert bench.finished(bench.put("now")).state is State.SUCCEEDED
+    bench.eventually(lambda: not len(runtime._parts.ledger), "nothing is held")
+    bench.eventually(lambda: not used.outstanding(), "and nothing counts as running")
+
+
 def test_a_blocked_loop_is_given_up_too(bench, monkeypatch, caplog):
     monkeypatch.setattr(deadlines, "MARGIN", 0.1)
     blocked = threading.Event()

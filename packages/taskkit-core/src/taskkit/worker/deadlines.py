@@ -98,8 +98,16 @@ class Deadlines:
             interrupt(context, context.interrupted or AttemptCancelled, hard=True)
             return
         stack = slots.stack(context)
-        if not abandon(context, AttemptTimedOut) or not slots.replace(context):
-            return  # it has ended after all, in this very moment
+        if not abandon(context, AttemptTimedOut):
+            return  # it has ended after all, in this very moment, and its slot settles it
+        error = AttemptTimedOut(
+            f"blocked beyond its timeout of {context.task.timeout} s, where it could not be ended"
+        )
+        # Abandoned, its slot settles nothing any more, even if it comes back before it is replaced.
+        is_stuck = slots.replace(context)
+        self._settle(self._execution.judge(context.claim, context, error))
+        if not is_stuck:
+            return
         _log.error(
             "%s: still blocked %.0f s after its timeout of %s s; given up. It is here:\n%s",
             context.id,
@@ -107,8 +115,4 @@ class Deadlines:
             context.task.timeout,
             stack,
         )
-        error = AttemptTimedOut(
-            f"blocked beyond its timeout of {context.task.timeout} s, where it could not be ended"
-        )
-        self._settle(self._execution.judge(context.claim, context, error))
         self._on_stuck()
