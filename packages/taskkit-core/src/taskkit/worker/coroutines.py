@@ -139,7 +139,7 @@ class CoroutineSlots:
                 self._threads.hand([claim])
                 continue
             context = TaskContext(claim, station.worker_id, station.ledger.progress.__setitem__)
-            self._running[context] = self._loop.loop.create_task(
+            self._running[context] = asyncio.get_running_loop().create_task(
                 self._attempt(context), context=Context()
             )
         self._look_low()

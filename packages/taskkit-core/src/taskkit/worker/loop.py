@@ -10,6 +10,7 @@ from inspect import CORO_CREATED, getcoroutinestate
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
+from taskkit.errors import AttemptCancelled
 from taskkit.hooks import run_awaitable
 from taskkit.worker.interrupt import absorb
 
@@ -35,22 +36,27 @@ class LoopThread:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._over: threading.Event
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The running loop; started if need be."""
-        loop = self._loop
-        return self._start() if loop is None else loop
+        self._is_stopped = False
+        # Of the loop's thread alone.
+        self._is_over = False
+        self._awaited: set[_Awaited] = set()
 
     @property
     def thread(self) -> int:
         """The loop's thread; 0 before it was started."""
         return 0 if self._thread is None else self._thread.ident or 0
 
-    def call(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Call a function on the loop, soon."""
-        self.loop.call_soon_threadsafe(function, *arguments)
+    def call(self, function: Callable[..., object], *arguments: Any) -> bool:
+        """Call a function on the loop, soon; start it if need be. False after ``stop``: it is not.
+
+        A thread that outlived its worker may still ask: a loop that is started for it, nobody ends.
+        """
+        with self._lock:
+            if self._is_stopped:
+                return False
+            loop = self._loop or self._start()
+            loop.call_soon_threadsafe(function, *arguments)
+            return True
 
     def resolve(self, awaitable: Awaitable[Any], context: TaskContext | None = None) -> Any:
         """Run an awaitable on the loop, in the caller's context variables, and wait for it.
@@ -58,10 +64,13 @@ class LoopThread:
         An interruption of ``context`` cancels it; one that comes before it has begun is raised
         here, and not a line of it runs. On the loop's own thread, which cannot wait for itself, it
         runs on a loop of its own.
+
+        Raises:
+            AttemptCancelled: the loop was stopped before it had ended.
         """
         if threading.get_ident() == self.thread:
             return run_awaitable(awaitable)
-        awaited = _Awaited(awaitable)
+        awaited = _Awaited(awaitable, self._awaited)
         if context is None:
             return self._wait_for(awaited)
         # Before anything is made: an exception that lands while a loop is being started would
@@ -77,47 +86,85 @@ class LoopThread:
             context.relay = None
 
     def _wait_for(self, awaited: _Awaited) -> Any:
-        self.call(awaited.begin, copy_context())
+        if not self.call(awaited.begin, copy_context()):
+            awaited.give_up()
         return awaited.done.result()
 
     def stop(self) -> None:
-        """Cancel what still runs and end the thread; nothing if it was never started."""
+        """Cancel what still runs and end the thread; nothing more is run from now on."""
         with self._lock:
             loop, thread, self._loop = self._loop, self._thread, None
+            self._is_stopped = True
         if loop is not None and thread is not None:
             import asyncio
 
             # Kept in a variable: asyncio itself refers to its tasks only weakly.
-            ending = asyncio.run_coroutine_threadsafe(_end(loop, self._over), loop)
+            ending = asyncio.run_coroutine_threadsafe(self._end(loop), loop)
             thread.join(STOP_TIMEOUT * 2)
             del ending
 
     def _start(self) -> asyncio.AbstractEventLoop:
         import asyncio
 
-        with self._lock:
-            if self._loop is None:
-                loop = asyncio.new_event_loop()
-                self._over = threading.Event()
-                thread = threading.Thread(
-                    target=_serve, args=(loop, self._over), name="taskkit-loop", daemon=True
-                )
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(
+            target=self._serve, args=(loop,), name="taskkit-loop", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # the system lets us have no more threads
+            loop.close()
+            raise
+        self._thread, self._loop = thread, loop
+        return loop
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        import asyncio
+
+        asyncio.set_event_loop(loop)
+        try:
+            while not self._is_over:
+                # asyncio lets these two out of the loop when a task raises them: a sub-task does,
+                # an attempt lets nothing out. Neither they nor a call of `loop.stop` may end the
+                # others.
                 try:
-                    thread.start()
-                except RuntimeError:  # the system lets us have no more threads
-                    loop.close()
-                    raise
-                self._thread, self._loop = thread, loop
-            return self._loop
+                    loop.run_forever()
+                except (SystemExit, KeyboardInterrupt) as error:
+                    _log.exception("%r left a task that was started on the worker's loop", error)
+        finally:
+            loop.close()
+
+    async def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+        import asyncio
+
+        try:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            if others:
+                await asyncio.wait(others, timeout=STOP_TIMEOUT)
+            # A coroutine may take no notice; the thread that waits for it is not to wait for ever.
+            for awaited in self._awaited.copy():
+                awaited.give_up()
+            await loop.shutdown_asyncgens()
+        except Exception:  # noqa: BLE001 - the worker ends anyway; logged
+            _log.exception("the event loop could not be ended in good order")
+        finally:
+            self._is_over = True
+            loop.stop()
 
 
 class _Awaited:
-    """An awaitable that a thread waits for. Except for its making, everything is on the loop."""
+    """An awaitable that a thread waits for. Except for its making, everything is on the loop.
 
-    def __init__(self, awaitable: Awaitable[Any]) -> None:
+    From its beginning to its end it is in ``begun``.
+    """
+
+    def __init__(self, awaitable: Awaitable[Any], begun: set[_Awaited]) -> None:
         from concurrent.futures import Future
 
         self._awaitable = awaitable
+        self._begun = begun
         self._task: asyncio.Task[None] | None = None
         self._is_running = False
         self._is_cancelled = False
@@ -128,6 +175,7 @@ class _Awaited:
         import asyncio
 
         loop = asyncio.get_running_loop()
+        self._begun.add(self)
         self._task = loop.create_task(self._settle(), context=variables)
 
     def cancel(self) -> None:
@@ -137,6 +185,12 @@ class _Awaited:
         # would wait for ever.
         if self._is_running and self._task is not None:
             self._task.cancel()
+
+    def give_up(self) -> None:
+        """Wait for it no longer: the loop was stopped. If it has not begun, it never will."""
+        discard(self._awaitable)
+        self._begun.discard(self)
+        self.done.set_exception(AttemptCancelled("the worker has ended and runs no coroutine"))
 
     async def _settle(self) -> None:
         import asyncio
@@ -148,45 +202,15 @@ class _Awaited:
                 raise asyncio.CancelledError  # noqa: TRY301 - as if the awaitable had raised it
             result = await self._awaitable
         except BaseException as error:  # noqa: BLE001 - carried over to the thread that waits
-            self.done.set_exception(error)
+            if self in self._begun:  # it may have been given up
+                self.done.set_exception(error)
         else:
-            self.done.set_result(result)
+            if self in self._begun:
+                self.done.set_result(result)
+        self._begun.discard(self)
 
 
 def discard(awaitable: object) -> None:
     """Close a coroutine that was never begun; Python would warn of it. None of its code runs."""
     if isinstance(awaitable, CoroutineType) and getcoroutinestate(awaitable) == CORO_CREATED:
         awaitable.close()
-
-
-def _serve(loop: asyncio.AbstractEventLoop, over: threading.Event) -> None:
-    import asyncio
-
-    asyncio.set_event_loop(loop)
-    try:
-        while not over.is_set():
-            # asyncio lets these two out of the loop when a task raises them: a sub-task does, an
-            # attempt lets nothing out. Neither they nor a call of `loop.stop` may end the others.
-            try:
-                loop.run_forever()
-            except (SystemExit, KeyboardInterrupt) as error:
-                _log.exception("%r left a task that was started on the worker's loop", error)
-    finally:
-        loop.close()
-
-
-async def _end(loop: asyncio.AbstractEventLoop, over: threading.Event) -> None:
-    import asyncio
-
-    try:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        if others:
-            await asyncio.wait(others, timeout=STOP_TIMEOUT)
-        await loop.shutdown_asyncgens()
-    except Exception:  # noqa: BLE001 - the worker ends anyway; logged
-        _log.exception("the event loop could not be ended in good order")
-    finally:
-        over.set()
-        loop.stop()
