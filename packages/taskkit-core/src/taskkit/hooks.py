@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
 
 from taskkit.plugins import hook_manager
@@ -108,7 +109,8 @@ def run_awaitable(awaitable: Awaitable[Any]) -> Any:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(to_its_end())
-    # A loop runs in this thread and cannot run another: lend it a thread.
+    # A loop runs in this thread and cannot run another: lend it a thread, and the context variables
+    # of this one, among which is the task.
     answer: list[Any] = []
     failed: list[BaseException] = []
 
@@ -118,7 +120,8 @@ def run_awaitable(awaitable: Awaitable[Any]) -> Any:
         except BaseException as error:  # noqa: BLE001 - carried over to the calling thread
             failed.append(error)
 
-    thread = threading.Thread(target=lent, name="taskkit-async-hook", daemon=True)
+    run = copy_context().run
+    thread = threading.Thread(target=run, args=(lent,), name="taskkit-async-hook", daemon=True)
     thread.start()
     thread.join()
     if failed:

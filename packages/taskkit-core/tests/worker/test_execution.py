@@ -249,6 +249,11 @@ def test_coroutines_know_their_task_too():
     execution = Execution(Handler(function), Hooks(), 100)
     assert asyncio.run(execution.arun(CLAIM, TaskContext(CLAIM))).result == b'"g_1"'
 
+    async def elsewhere() -> Settlement:
+        return run(function)  # an eager task, put within a coroutine: it needs another loop
+
+    assert asyncio.run(elsewhere()).result == b'"g_1"'
+
 
 def test_progress_is_bytes_or_json():
     reported = []
