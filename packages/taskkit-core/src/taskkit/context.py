@@ -51,7 +51,7 @@ class TaskContext:
         self,
         claim: Claim,
         worker_id: str = "",
-        report: Callable[[str, bytes], object] | None = None,
+        report: Callable[[tuple[str, int], bytes], object] | None = None,
         thread: int | None = None,
     ) -> None:
         self.claim = claim
@@ -126,7 +126,7 @@ class TaskContext:
             from msgspec import json
 
             value = json.encode(value)
-        self._report(self.claim.task.id, value)
+        self._report(self.key, value)
 
 
 def current_task() -> TaskContext:

@@ -260,7 +260,7 @@ def test_progress_is_bytes_or_json():
     context = TaskContext(CLAIM, "w", lambda *given: reported.append(given))
     context.progress(b"raw")
     context.progress({"done": 3})
-    assert reported == [("g_1", b"raw"), ("g_1", b'{"done":3}')]
+    assert reported == [(("g_1", 11), b"raw"), (("g_1", 11), b'{"done":3}')]
     TaskContext(CLAIM).progress(1)  # nobody listens: no error
 
 

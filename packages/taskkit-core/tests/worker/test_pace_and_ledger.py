@@ -102,9 +102,12 @@ def test_verdicts():
 
 def test_progress_is_sent_until_the_store_has_it():
     ledger = Ledger()
-    ledger.progress["a"] = b"1"
-    ledger.progress["b"] = b"1"
+    a, b = ("a", 1), ("b", 1)
+    ledger.progress[a] = b"1"
+    ledger.progress[b] = b"1"
     sent = ledger.take_progress()
-    ledger.progress["b"] = b"2"
+    ledger.progress[b] = b"2"
     ledger.sent(sent)
-    assert ledger.take_progress() == {"b": b"2"}
+    assert ledger.take_progress() == {b: b"2"}
+    ledger.drop_progress([a, b])
+    assert ledger.take_progress() == {}

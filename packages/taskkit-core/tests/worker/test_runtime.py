@@ -143,6 +143,29 @@ def test_progress_reaches_the_store(bench):
     bench.eventually(lambda: bench.record(task_id).progress == b'{"half":true}', "progress")
 
 
+def test_an_attempt_does_not_begin_with_the_progress_of_the_one_before(bench):
+    gate = bench.gate()
+    beats = []
+    beat = bench.backend.heartbeat
+    bench.backend.heartbeat = lambda *arguments: (beat(*arguments), beats.append(arguments))[0]
+
+    def work(task):
+        if task.retry_count:
+            return gate(task)
+        current_task().progress(b"99 %")
+        raise ValueError("the first attempt")
+
+    handler = bench.handler(work=work)
+    handler.retry = lambda task, error: 0.0
+    runtime = bench.worker(handler, heartbeat=600.0, lease=1800.0)
+    bench.eventually(lambda: beats, "the first heartbeat")
+    task_id = bench.put("work")
+    gate.entered()
+    runtime._parts.pulse.hasten()
+    bench.eventually(lambda: beats[1:], "another heartbeat")
+    assert bench.record(task_id).progress is None
+
+
 def test_hooks_hear_of_workers(bench):
     heard = []
 

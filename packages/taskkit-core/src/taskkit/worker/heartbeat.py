@@ -119,7 +119,10 @@ class Pulse:
         ledger = self._ledger
         progress = ledger.take_progress()
         held = ledger.beat()
-        answer = self._backend.heartbeat(self._info.id, micros(self._lease), held, progress)
+        named = frozenset(held) if progress else ()
+        # An attempt that was given up may still tell of itself, beside the next one of its task.
+        told = {key[0]: value for key, value in sorted(progress.items()) if key in named}
+        answer = self._backend.heartbeat(self._info.id, micros(self._lease), held, told)
         if not answer.alive:
             self._revive()
             return

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from taskkit.handler import TaskHandler
     from taskkit.settings import WorkerSettings
     from taskkit.worker.execution import Execution
+    from taskkit.worker.ledger import Key
     from taskkit.worker.nursery import ForkedProcess, Nursery
 
 REAP_TIMEOUT: Final = 5.0
@@ -79,7 +80,7 @@ class Isolation:
         handler: TaskHandler,
         settings: WorkerSettings,
         execution: Execution,
-        report: Callable[[str, bytes], object],
+        report: Callable[[Key, bytes], object],
         nursery: Nursery | None = None,
         on_isolated: OnIsolated | None = None,
     ) -> None:
@@ -136,7 +137,7 @@ class Isolation:
         self._on_isolated(claim.task.id, False)
         try:
             while isinstance(message := child.line.wait(), Progress):
-                self._report(claim.task.id, message.value)
+                self._report(context.key, message.value)
         finally:
             status = child.end()
             self._on_isolated(claim.task.id, True)

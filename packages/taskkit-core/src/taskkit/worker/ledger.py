@@ -31,7 +31,8 @@ class Ledger:
         lease_end: Until when, on the monotonic clock, the store surely counts this worker alive.
         revoked: Held claims that must not be started; empty almost always, so that a slot pays
             for it with one look.
-        progress: The last progress of running tasks that no heartbeat has carried yet.
+        progress: The last progress of running attempts that no heartbeat has carried yet. By
+            claim, because a task's next attempt must not begin with it.
     """
 
     __slots__ = ("_beats", "_claims", "_closed", "_lock", "lease_end", "progress", "revoked")
@@ -43,7 +44,7 @@ class Ledger:
         self._closed = False
         self.lease_end = float("-inf")
         self.revoked: dict[Key, Verdict] = {}
-        self.progress: dict[str, bytes] = {}
+        self.progress: dict[Key, bytes] = {}
 
     def __len__(self) -> int:
         return len(self._claims)
@@ -111,12 +112,18 @@ class Ledger:
             return Verdict.RELEASE
         return verdict
 
-    def take_progress(self) -> dict[str, bytes]:
+    def take_progress(self) -> dict[Key, bytes]:
         """Return the progress to be sent; give it to ``sent`` once the store has it."""
         return self.progress.copy()
 
-    def sent(self, progress: dict[str, bytes]) -> None:
+    def sent(self, progress: dict[Key, bytes]) -> None:
         """Drop the progress that the store has, unless the task has come further meanwhile."""
-        for task_id, value in progress.items():
-            if self.progress.get(task_id) is value:
-                self.progress.pop(task_id, None)
+        for key, value in progress.items():
+            if self.progress.get(key) is value:
+                self.progress.pop(key, None)
+
+    def drop_progress(self, keys: Iterable[Key]) -> None:
+        """Drop the progress of attempts that are over, before the store is told so."""
+        if self.progress:
+            for key in keys:
+                self.progress.pop(key, None)

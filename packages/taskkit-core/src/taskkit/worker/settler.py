@@ -120,9 +120,11 @@ class Settler:
                 return
 
     def _settle_together(self, batch: Sequence[Settlement]) -> None:
+        keys = [(one.task_id, one.token) for one in batch]
+        self._ledger.drop_progress(keys)
         answers = self._backend.settle(self._worker_id, batch)
         self._patience.worked()
-        self._ledger.forget([(one.task_id, one.token) for one in batch])
+        self._ledger.forget(keys)
         if not all(answers):
             void = [one.task_id for one, stands in zip(batch, answers, strict=True) if not stands]
             _log.info("%d settlements came too late: %s", len(void), ", ".join(void[:10]))
