@@ -119,6 +119,9 @@ class TaskContext:
         Args:
             value: Bytes, stored as they are, or anything that msgspec encodes as JSON. The last
                 value before a heartbeat is the one that is kept.
+
+        Raises:
+            InvalidTask: it is larger than the kit's ``max_data_bytes``.
         """
         if self._report is None:
             return

@@ -63,6 +63,9 @@ class Handler:
             with suppress(BaseException):
                 time.sleep(3600)
 
+    def reports_too_much(self, task: Any) -> None:
+        current_task().progress(b"x" * 1001)
+
     def reports(self, task: Any) -> None:
         current_task().progress({"pid": os.getpid()})
         time.sleep(3600)

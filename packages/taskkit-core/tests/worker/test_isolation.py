@@ -88,6 +88,13 @@ def child_of(bench, task_id):
     return json.loads(bench.record(task_id).progress)["pid"]
 
 
+def test_progress_that_is_too_large_is_refused_in_the_child(bench, handler):
+    bench.worker(handler, max_data_bytes=1000)
+    failure = bench.finished(bench.put("reports_too_much")).failure
+    assert failure.type == "taskkit.errors.InvalidTask"
+    assert 'current_task().progress(b"x" * 1001)' in failure.traceback
+
+
 def is_gone(pid):
     try:
         os.kill(pid, 0)

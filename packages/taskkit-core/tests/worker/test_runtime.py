@@ -143,6 +143,18 @@ def test_progress_reaches_the_store(bench):
     bench.eventually(lambda: bench.record(task_id).progress == b'{"half":true}', "progress")
 
 
+@pytest.mark.parametrize("slots", [2, "async:2"])
+def test_progress_that_is_too_large_is_refused_in_the_task(bench, slots):
+    async def work(task):
+        current_task().progress(b"x" * 1000)
+        current_task().progress("x" * 1000)  # JSON has quotes
+
+    bench.worker(bench.handler(work=work), {"g": slots}, max_data_bytes=1000)
+    failure = bench.finished(bench.put("work")).failure
+    assert failure.type == "taskkit.errors.InvalidTask"
+    assert failure.message.startswith("progress: expected at most 1000 bytes, found 1002; ")
+
+
 def test_an_attempt_does_not_begin_with_the_progress_of_the_one_before(bench):
     gate = bench.gate()
     beats = []

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from taskkit.context import TaskContext
 from taskkit.hooks import run_awaitable
+from taskkit.limits import check_data
 from taskkit.records import Outcome, Settlement
 from taskkit.worker.execution import Execution
 from taskkit.worker.failure import describe
@@ -79,7 +80,12 @@ def _work(job: Job, line: Line, load: Callable[[], TaskHandler]) -> Settlement:
         failure = describe(error, claim.task, "its handler cannot be loaded in a new process")
         return Settlement(claim.task.id, claim.token, Outcome.FAIL, failure=failure)
     execution = Execution(handler, cast("Hooks", _Nobody()), job.max_data_bytes, job.unknown)
-    context = TaskContext(claim, job.worker_id, lambda _, value: line.send(Progress(value)))
+
+    def publish(_: object, value: bytes) -> None:
+        check_data("progress", value, job.max_data_bytes)
+        line.send(Progress(value))
+
+    context = TaskContext(claim, job.worker_id, publish)
     signal.signal(_SIGNAL, lambda *_: _raise_in(context))
     threading.Thread(target=_listen, args=(line, context), daemon=True).start()
     try:

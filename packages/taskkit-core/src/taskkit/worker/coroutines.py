@@ -138,7 +138,7 @@ class CoroutineSlots:
             if self._belongs_on_thread(claim):
                 self._threads.hand([claim])
                 continue
-            context = TaskContext(claim, station.worker_id, station.ledger.progress.__setitem__)
+            context = TaskContext(claim, station.worker_id, station.ledger.publish)
             self._running[context] = asyncio.get_running_loop().create_task(
                 self._attempt(context), context=Context()
             )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import TypeAlias
 
+from taskkit.limits import DEFAULT_MAX_DATA_BYTES, check_data
 from taskkit.records import Claim
 
 Key: TypeAlias = tuple[str, int]
@@ -35,9 +36,19 @@ class Ledger:
             claim, because a task's next attempt must not begin with it.
     """
 
-    __slots__ = ("_beats", "_claims", "_closed", "_lock", "lease_end", "progress", "revoked")
+    __slots__ = (
+        "_beats",
+        "_claims",
+        "_closed",
+        "_lock",
+        "_max_progress",
+        "lease_end",
+        "progress",
+        "revoked",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, max_progress: int = DEFAULT_MAX_DATA_BYTES) -> None:
+        self._max_progress = max_progress
         self._lock = threading.Lock()
         self._claims: dict[Key, None] = {}
         self._beats = 0
@@ -111,6 +122,18 @@ class Ledger:
         if verdict is None and now >= self.lease_end:
             return Verdict.RELEASE
         return verdict
+
+    def publish(self, key: Key, value: bytes) -> None:
+        """Take the progress of a running attempt, for the next heartbeat to carry.
+
+        Refused here, in the task: what the store refuses costs the worker its heartbeat, and with
+        its lease every other task.
+
+        Raises:
+            InvalidTask: it is larger than what is accepted.
+        """
+        check_data("progress", value, self._max_progress)
+        self.progress[key] = value
 
     def take_progress(self) -> dict[Key, bytes]:
         """Return the progress to be sent; give it to ``sent`` once the store has it."""

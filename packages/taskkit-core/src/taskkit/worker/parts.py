@@ -74,7 +74,7 @@ class Parts:
         self._isolation: Isolation | None = None
         self._services: Services | None = None
         self.outage = Outage()
-        self.ledger = Ledger()
+        self.ledger = Ledger(settings.max_data_bytes)
         self.loop = LoopThread()
         self.execution = Execution(
             handler, hooks, settings.max_data_bytes, settings.unknown, resolve=self.loop.resolve
@@ -178,7 +178,7 @@ class Parts:
                 self._handler,
                 self._settings,
                 self.execution,
-                self.ledger.progress.__setitem__,
+                self.ledger.publish,
                 self._nursery,
                 self._on_isolated,
             )

@@ -174,7 +174,7 @@ class _ThreadSlot:
     def _attempt(self, claim: Claim, began: float) -> Settlement | None:
         station = self._pool.station
         ledger = station.ledger
-        context = TaskContext(claim, station.worker_id, ledger.progress.__setitem__, self._thread)
+        context = TaskContext(claim, station.worker_id, ledger.publish, self._thread)
         self.context = context
         settlement = raised = None
         try:
