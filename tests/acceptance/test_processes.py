@@ -20,7 +20,9 @@ from taskkit.task import State
 PATIENCE = 60.0
 
 APP = """\
+import multiprocessing
 import os
+import signal
 import time
 from pathlib import Path
 from taskkit import Kit, TaskRegistry, fixed
@@ -46,6 +48,20 @@ def quit() -> None:
 @tasks.task(group="work", name="parent", isolation="process")
 def parent() -> int:
     return os.getppid()
+
+def end_forks() -> list[int]:
+    forks = [multiprocessing.get_context("fork").Process(target=signal.pause) for _ in range(2)]
+    for fork in forks:
+        fork.start()
+        fork.terminate()
+        fork.join({patience} / 4)
+    codes = [fork.exitcode for fork in forks]
+    for fork in forks:
+        fork.kill()
+    return codes
+
+end_forks_here = tasks.task(group="work", name="end_forks_here")(end_forks)
+end_forks_apart = tasks.task(group="work", name="end_forks_apart", isolation="process")(end_forks)
 """
 
 RUN = """\
@@ -74,7 +90,7 @@ class System:
     def __init__(self, folder: Path, lease: float) -> None:
         self.folder = folder
         self.running: list[subprocess.Popen[str]] = []
-        (folder / "app.py").write_text(APP.format(here=folder, lease=lease))
+        (folder / "app.py").write_text(APP.format(here=folder, lease=lease, patience=PATIENCE))
         sys.modules.pop("app", None)
         import app
 
@@ -236,6 +252,18 @@ def test_an_isolated_task_is_forked_from_the_template_and_outlives_it(system):
     eventually(lambda: not alive(template))
     # This worker's template is gone: it starts an interpreter by itself.
     assert system.app.parent.delay().get(timeout=PATIENCE) == worker
+
+
+@pytest.mark.parametrize("method", ["auto", "spawn"])
+@pytest.mark.parametrize("name", ["end_forks_here", "end_forks_apart"])
+def test_a_task_can_end_what_it_forks_and_its_worker_hears_nothing_of_it(system, name, method):
+    supervisor = system.start(processes=1, start_method=method)
+    codes = getattr(system.app, name).delay().get(timeout=PATIENCE)
+    assert codes == [-signal.SIGTERM] * 2
+    assert system.app.nap.delay(1, 0.0).get(timeout=PATIENCE) == 1
+    supervisor.terminate()
+    _, err = supervisor.communicate(timeout=PATIENCE)
+    assert err.count(" works as ") == 1, "its worker was replaced"
 
 
 def test_shutdown_ends_the_program(system):

@@ -19,6 +19,7 @@ from taskkit.context import TaskContext
 from taskkit.hooks import run_awaitable
 from taskkit.limits import check_data
 from taskkit.records import Outcome, Settlement
+from taskkit.worker import inheritance
 from taskkit.worker.execution import Execution
 from taskkit.worker.failure import describe
 from taskkit.worker.forked import flush_output
@@ -60,7 +61,7 @@ def run_job(handler: TaskHandler, line: Line) -> int:
     """Run the job that comes down the line, in a fork of the template; return the exit status."""
     # The template ignores it; here it may only not end a task that its worker lets finish, and
     # unlike what is ignored, what is handled is not inherited by the programs that tasks start.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    inheritance.answer(signal.SIGTERM, lambda *_: None)
     job: Job | None = line.wait()
     if job is not None:
         _answer(job, line, lambda: handler)
@@ -86,7 +87,7 @@ def _work(job: Job, line: Line, load: Callable[[], TaskHandler]) -> Settlement:
         line.send(Progress(value))
 
     context = TaskContext(claim, job.worker_id, publish)
-    signal.signal(_SIGNAL, lambda *_: _raise_in(context))
+    inheritance.answer(_SIGNAL, lambda *_: _raise_in(context))
     threading.Thread(target=_listen, args=(line, context), daemon=True).start()
     try:
         context.open = True

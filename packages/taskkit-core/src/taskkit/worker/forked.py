@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from taskkit.clock import monotonic, sleep
+from taskkit.worker.inheritance import fork
 from taskkit.worker.launch import QUIET
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def fork_template(far: socket.socket) -> Process:
     flush_output()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, QUIET)
     try:
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             end_with(lambda: _become_template(far.detach()))
         return _Forked(pid)

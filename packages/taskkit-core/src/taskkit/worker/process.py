@@ -22,6 +22,7 @@ from taskkit.clock import monotonic, sleep
 from taskkit.errors import BackendError, SchemaMismatch, TaskkitError
 from taskkit.records import Outcome, Query, Settlement
 from taskkit.task import State
+from taskkit.worker import inheritance
 from taskkit.worker.forked import flush_output
 from taskkit.worker.launch import ignore_terminal, load, settle_in, unpack, why
 from taskkit.worker.line import Line
@@ -146,7 +147,7 @@ class _Worker:
         self._nursery = nursery
         self._settings = settings
         self._line = line
-        self._bell, self._ringer = os.pipe()
+        self._bell, self._ringer = socket.socketpair()
         self._runtime: WorkerRuntime | None = None
         self._lock = threading.Lock()
         """Held to read and change what follows, and the runtime, together."""
@@ -170,7 +171,7 @@ class _Worker:
         self._runtime.join()
         # Here, because the exit functions of the user's code may hang as well as anything.
         self._exit_at = monotonic() + EXIT_MARGIN
-        os.write(self._ringer, b"\0")
+        self._ringer.send(b"\0")
         self._line.send(Goodbye(ending))
         return 0
 
@@ -198,19 +199,18 @@ class _Worker:
     # ---- the thread that listens
 
     def _listen_to_signals(self) -> None:
-        os.set_blocking(self._ringer, False)
         # The handler runs in the main thread, which may hold any of the runtime's locks; so it
         # does nothing, and the number of the signal goes to the thread that listens.
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        signal.set_wakeup_fd(self._ringer, warn_on_full_buffer=False)
+        inheritance.answer(signal.SIGTERM, lambda *_: None)
+        inheritance.ring(self._ringer)
 
     def _listen(self) -> None:
-        sources: list[int | Line] = [self._bell, self._line]
+        sources: list[socket.socket | Line] = [self._bell, self._line]
         signals = 0
         while True:
             readable, _, _ = select.select(sources, [], [], self._patience())
             if self._bell in readable:
-                signals += os.read(self._bell, 512).count(signal.SIGTERM)
+                signals += self._bell.recv(512).count(signal.SIGTERM)
                 self._stop(Force(min(signals, Force.RELEASE)), self._settings.grace)
             if self._line in readable:
                 for message in self._line.receive():

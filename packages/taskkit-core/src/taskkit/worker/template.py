@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from taskkit.worker.forked import end_with, flush_output, running_threads
 from taskkit.worker.heap import trim_heap
+from taskkit.worker.inheritance import fork
 from taskkit.worker.launch import Payload, ignore_terminal, load, settle_in, why
 from taskkit.worker.line import Line
 from taskkit.worker.messages import Birth, Exited, LoadFailed, Order, Ready, Started, Unsafe
@@ -129,7 +130,7 @@ class _Template:
             return
         nursery, worker_end = Line.pair()
         flush_output()
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             nursery.close()
             end_with(lambda: self._become(order, descriptor, Line(worker_end)))
