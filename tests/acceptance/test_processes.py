@@ -49,6 +49,22 @@ def quit() -> None:
 def parent() -> int:
     return os.getppid()
 
+@tasks.task(group="work", name="apart", isolation="process")
+def apart() -> None:
+    note(f"apart {{os.getpid()}} 0")
+    signal.pause()
+
+@tasks.task(group="work", name="leave_a_fork")
+def leave_a_fork() -> int:
+    fork = multiprocessing.get_context("fork").Process(target=signal.pause, daemon=True)
+    fork.start()
+    return fork.pid
+
+@tasks.task(group="work", name="leave_a_fork_apart", isolation="process", on_lost="keep")
+def leave_a_fork_apart() -> None:
+    note(f"fork {{leave_a_fork()}} 0")
+    os.kill(os.getpid(), signal.SIGKILL)
+
 def end_forks() -> list[int]:
     forks = [multiprocessing.get_context("fork").Process(target=signal.pause) for _ in range(2)]
     for fork in forks:
@@ -264,6 +280,24 @@ def test_a_task_can_end_what_it_forks_and_its_worker_hears_nothing_of_it(system,
     supervisor.terminate()
     _, err = supervisor.communicate(timeout=PATIENCE)
     assert err.count(" works as ") == 1, "its worker was replaced"
+
+
+def test_a_fork_of_a_task_hides_no_death(system):
+    system.start(processes=1)
+    (worker,) = system.pids()
+    system.app.apart.delay()
+    ((child, _),) = eventually(lambda: system.notes("apart"), "it runs in a child")
+    fork = system.app.leave_a_fork.delay().get(timeout=PATIENCE)
+    os.kill(worker, signal.SIGKILL)
+    eventually(lambda: not alive(child), "the child has seen the death of its worker")
+    assert alive(fork)
+
+
+def test_a_fork_of_an_isolated_task_does_not_hide_that_its_parent_died(system):
+    system.start(processes=1)
+    lost = system.app.leave_a_fork_apart.delay()
+    eventually(lambda: lost.record.state is State.LOST, "it is given up")
+    assert all(alive(fork) for fork, _ in system.notes("fork"))
 
 
 def test_shutdown_ends_the_program(system):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import os
 import signal
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from taskkit.context import current_task
@@ -51,6 +53,20 @@ class Handler:
 
     def is_killed(self, task: Any) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+    def leaves_a_fork_and_is_killed(self, task: Any) -> None:
+        self._leave_a_fork()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def leaves_a_program_and_is_killed(self, task: Any) -> None:
+        # Not subprocess, which closes what a program could inherit.
+        os.system("sleep 600 & echo $! > left")  # noqa: S605, S607 - a command of ours
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def _leave_a_fork(self) -> None:
+        fork = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+        fork.start()
+        Path("left").write_text(str(fork.pid))
 
     def sleeps(self, task: Any) -> None:
         time.sleep(3600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -53,6 +54,25 @@ def test_a_child_that_dies_is_a_loss_and_not_a_failure(bench, handler, name, cap
     assert bench.outcomes(poison) == ["lost"] * 3
     assert "exit 7" in caplog.text if name == "exits" else "signal 9" in caplog.text
     assert json.loads(bench.finished(bench.put("here")).result) == os.getpid()
+
+
+@pytest.fixture
+def left(tmp_path, monkeypatch):
+    """Where a child writes the pid of the process that it leaves."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "left"
+    yield file
+    if file.exists():
+        os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("name", ["leaves_a_fork_and_is_killed", "leaves_a_program_and_is_killed"])
+def test_the_death_of_a_child_is_seen_although_a_process_that_it_started_lives_on(
+    bench, handler, left, name
+):
+    bench.worker(handler)
+    assert bench.finished(bench.put(name, max_lost=1)).state is State.LOST
+    os.kill(int(left.read_text()), 0)
 
 
 def test_a_task_that_was_lost_once_is_run_in_a_child(bench, handler):

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from taskkit.clock import monotonic, sleep
-from taskkit.worker.inheritance import fork
+from taskkit.worker.inheritance import forget_withheld, fork
 from taskkit.worker.launch import QUIET
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def _close_all_but(descriptor: int) -> None:
         if int(name) > 2 and int(name) != descriptor:
             with suppress(OSError):  # the one that the listing itself was read from
                 os.close(int(name))
+    forget_withheld()
 
 
 class _Forked:

@@ -19,6 +19,8 @@ from array import array
 from collections import deque
 from typing import Any, Final
 
+from taskkit.worker.inheritance import withheld_pair, withhold
+
 _LENGTH: Final = struct.Struct("!I")
 _CHUNK: Final = 65_536
 _FILES: Final = socket.CMSG_SPACE(64 * array("i").itemsize)
@@ -29,6 +31,8 @@ class Line:
     """One end of a socket that carries messages. ``send`` may be called from several threads."""
 
     def __init__(self, end: socket.socket) -> None:
+        # Where it came through an exec it is inheritable.
+        withhold(end)
         self._socket = end
         self._lock = threading.Lock()
         self._buffer = bytearray()
@@ -39,7 +43,7 @@ class Line:
     @classmethod
     def pair(cls) -> tuple[Line, socket.socket]:
         """Return a line, and the socket of its other end to hand to another process."""
-        near, far = socket.socketpair()
+        near, far = withheld_pair()
         return cls(near), far
 
     def fileno(self) -> int:

@@ -147,7 +147,7 @@ class _Worker:
         self._nursery = nursery
         self._settings = settings
         self._line = line
-        self._bell, self._ringer = socket.socketpair()
+        self._bell, self._ringer = inheritance.withheld_pair()
         self._runtime: WorkerRuntime | None = None
         self._lock = threading.Lock()
         """Held to read and change what follows, and the runtime, together."""
