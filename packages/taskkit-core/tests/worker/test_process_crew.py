@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -126,6 +127,32 @@ def test_terminate_is_graceful_and_final(kit, notes, start, method):
     assert first.exitcode == 0
     assert [(n["worker"], n["lost"]) for n in notes.all("retire")] == [(worker_id, False)]
     assert second.is_active()
+
+
+@pytest.fixture
+def many_files():
+    """More open files than `select` takes, so that new ones get numbers beyond."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(soft, 2048)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip("the system does not let this process open so many files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    yield
+    for file in files:
+        os.close(file)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@both
+def test_a_worker_of_a_program_with_many_open_files_hears_its_supervisor(
+    many_files, kit, notes, start, method
+):
+    (process,) = start(kit, method=method)
+    process.terminate()
+    assert process.join(PATIENCE)
+    assert process.exitcode == 0
+    assert [n["lost"] for n in notes.all("retire")] == [False]
 
 
 def test_kill_is_final_and_ends_the_lease(kit, notes, start):

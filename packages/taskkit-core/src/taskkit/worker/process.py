@@ -205,27 +205,34 @@ class _Worker:
         inheritance.ring(self._ringer)
 
     def _listen(self) -> None:
-        sources: list[socket.socket | Line] = [self._bell, self._line]
+        # Not `select`, which refuses descriptors from 1024 on.
+        sources = select.poll()
+        bell, line = self._bell.fileno(), self._line.fileno()
+        for source in (bell, line):
+            sources.register(source, select.POLLIN)
         signals = 0
         while True:
-            readable, _, _ = select.select(sources, [], [], self._patience())
-            if self._bell in readable:
+            readable = {source for source, _ in sources.poll(self._patience())}
+            if bell in readable:
                 signals += self._bell.recv(512).count(signal.SIGTERM)
                 self._stop(Force(min(signals, Force.RELEASE)), self._settings.grace)
-            if self._line in readable:
+            if line in readable:
                 for message in self._line.receive():
                     self._stop(message.force, message.grace)
                 if self._line.ended:
-                    sources.remove(self._line)
+                    sources.unregister(line)
                     _log.warning("the supervisor is gone; stopping")
                     self._stop(Force.GRACEFUL, self._settings.grace)
             self._keep_time()
 
     def _patience(self) -> float | None:
-        """Return how long to listen: until the next instant to keep."""
+        """Return for how many milliseconds to listen: until the next instant to keep."""
         release_at = None if self._force >= Force.RELEASE else self._release_at
         moments = [at for at in (release_at, self._exit_at) if at is not None]
-        return max(min(moments) - monotonic(), 0.0) if moments else None
+        if not moments:
+            return None
+        # `poll` refuses more than 24 days.
+        return max(min(min(moments) - monotonic(), _FOREVER), 0.0) * 1000
 
     def _keep_time(self) -> None:
         now = monotonic()
