@@ -1,4 +1,4 @@
-"""The end of a forked template, as its supervisor sees it, and what it tells of it."""
+"""The end of a forked process, as its supervisor or its worker sees it, and what it tells of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from taskkit.worker.forked import _Forked
+from taskkit.worker.nursery import ForkedProcess
 
 HERE = Path(__file__).parent
 
@@ -50,6 +51,15 @@ def test_one_that_somebody_else_has_waited_for_is_not_killed(child):
     process.wait()
     forked.kill()  # its number may be anybody's
     assert forked.returncode == 0
+
+
+def test_a_child_of_the_template_may_have_ended_without_its_worker_knowing_yet(child):
+    process, _ = child
+    forked = ForkedProcess()
+    forked.pid = process.pid
+    process.kill()
+    process.wait()  # as the template does, before it tells
+    forked.kill()
 
 
 # ---- real forks, of a program that has no second thread
