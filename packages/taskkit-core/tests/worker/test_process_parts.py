@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,32 @@ def test_a_line_ends_when_the_other_end_is_closed(ends):
     assert far.ended
     assert far.wait() is None
     assert not far.send("too late")
+
+
+def test_signals_in_the_middle_of_a_message_do_not_end_the_wait_for_it(ends):
+    near, far = ends
+    handled = threading.Event()
+    before = signal.signal(signal.SIGUSR2, lambda *_: handled.set())
+    reader = threading.get_ident()
+    near.send("a message")
+    frame = far._socket.recv(4096)
+
+    def send_with_signals() -> None:
+        for byte in frame:
+            near._socket.send(bytes([byte]))
+            handled.clear()
+            signal.pthread_kill(reader, signal.SIGUSR2)
+            # Again: one that comes just before the reader waits is only handled after that.
+            while not handled.wait(0.01):
+                signal.pthread_kill(reader, signal.SIGUSR2)
+
+    sender = threading.Thread(target=send_with_signals)
+    sender.start()
+    try:
+        assert far.wait() == "a message"
+    finally:
+        sender.join()
+        signal.signal(signal.SIGUSR2, before)
 
 
 # ---- delays

@@ -105,11 +105,17 @@ class Line:
             os.close(self._files.popleft())
 
     def _read(self, size: int) -> bytes | None:
-        try:
-            data = self._socket.recv(size, socket.MSG_WAITALL)
-        except OSError:
-            return None
-        return data if len(data) == size else None
+        data = b""
+        while len(data) < size:
+            try:
+                # A signal ends even this in the middle.
+                more = self._socket.recv(size - len(data), socket.MSG_WAITALL)
+            except OSError:
+                return None
+            if not more:
+                return None
+            data += more
+        return data
 
     def _keep_files(self, extras: list[tuple[int, int, bytes]]) -> None:
         for level, kind, body in extras:
