@@ -356,6 +356,43 @@ def test_workers_end_when_their_supervisor_is_killed(program, notes, method):
     eventually(lambda: all(gone(pid) for pid in parents), "the template follows")
 
 
+FORKING = """\
+import os, signal, sys
+sys.path.insert(0, {here!r})
+from crewed import make_kit
+from taskkit.settings import Slots, WorkerSettings
+from taskkit.worker.supervisor import start_processes
+
+if __name__ == "__main__":
+    settings = WorkerSettings(groups={{"work": Slots(2)}}, grace=3.0)
+    start_processes(make_kit({file!r}), 1, settings, start_method={method!r})
+    fork = os.fork()
+    if fork == 0:
+        signal.pause()
+    print(fork, flush=True)
+    signal.pause()
+"""
+
+
+@both
+def test_a_fork_of_the_program_does_not_hide_its_death(tmp_path, notes, method):
+    file = tmp_path / "program.py"
+    file.write_text(FORKING.format(here=str(HERE), file=str(notes.file), method=method))
+    program = subprocess.Popen([sys.executable, str(file)], stdout=subprocess.PIPE, text=True)
+    fork = int(program.stdout.readline())
+    try:
+        (worker,) = (note["pid"] for note in eventually(lambda: notes.all("register")))
+        parent = parent_of(worker)
+        program.kill()
+        program.wait()
+        eventually(lambda: gone(worker), "the worker notices")
+        eventually(lambda: gone(parent), "the template follows")
+        assert not gone(fork)
+    finally:
+        os.kill(fork, signal.SIGKILL)
+        program.stdout.close()
+
+
 def test_sighup_loads_newer_code_and_keeps_workers_if_it_is_broken(program, notes, tmp_path):
     app = tmp_path / "app.py"
     app.write_text(f"from crewed import make_kit\nkit = make_kit({str(notes.file)!r})\n")

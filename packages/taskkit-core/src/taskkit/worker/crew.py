@@ -91,10 +91,6 @@ class Crew:
         """Load the program anew, then replace one process after the other, gracefully."""
         self._post(self._refresh)
 
-    def forget(self) -> None:
-        """Close all lines, in a fork of the program that inherited them and must not hold them."""
-        self._roster.close_lines()
-
     def _dismiss(self, place: Place, force: Force) -> None:
         self._post(lambda: self._end_place(place, force))
 

@@ -154,14 +154,10 @@ class Roster:
             moments.append(now + (_REAP_EVERY if ended else _LOOK_EVERY))
         return moments
 
-    def close_lines(self) -> None:
-        """Let go of all lines; if no other process holds them, the workers stop."""
-        for process in self._alive.values():
-            process.line.close()
-
     def close(self) -> None:
         """Let go of everything; workers that are left stop by themselves."""
-        self.close_lines()
+        for process in self._alive.values():
+            process.line.close()
         self.source.close()
 
     # ---- what is heard

@@ -120,7 +120,6 @@ def start_processes(
             thread.join(settings.grace + _EXIT_MARGIN)
 
     atexit.register(stop_at_exit)
-    os.register_at_fork(after_in_child=crew.forget)
     return crew.processes
 
 
