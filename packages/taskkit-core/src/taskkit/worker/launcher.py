@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _REAP_TIMEOUT: Final = 5.0
 """Seconds that a template gets to end once it was told to; it has nothing to finish."""
+_AHEAD: Final = 16
+"""Orders that a template gets before it has answered any: with many hundreds on their way both
+sockets would be full, and each side would wait for the other to read."""
 
 
 class Launcher(Protocol):
@@ -75,22 +78,24 @@ class TemplateLauncher:
         self.line, far = Line.pair()
         self._process = start_template(payload, far)
         self._unsent: deque[tuple[Order, socket.socket]] = deque()
+        self._unanswered: set[int] = set()
         self.alive = self.line.send(payload)
         self.ready = False
 
     def launch(self, order: Order, near: Line, far: socket.socket) -> None:  # noqa: ARG002 - the protocol's parameter
         """Ask for a fork, or keep the order until the kit is loaded."""
-        # Sent earlier, many orders could fill the socket and block the supervisor.
         self._unsent.append((order, far))
-        if self.ready:
-            self._send_all()
+        self._send()
 
     def events(self) -> list[LauncherEvent]:
         """Return what the template has reported."""
         events: list[LauncherEvent] = self.line.receive() if self.alive else []
-        if any(isinstance(event, Ready) for event in events):
-            self.ready = True
-            self._send_all()
+        for event in events:
+            if isinstance(event, Ready):
+                self.ready = True
+            elif isinstance(event, Started | Exited):
+                self._unanswered.discard(event.number)
+        self._send()
         if self.line.ended:
             self.alive = False
         return events
@@ -117,12 +122,17 @@ class TemplateLauncher:
             self._process.kill()
             self._process.wait()
 
-    def _send_all(self) -> None:
-        while self._unsent:
+    def _send(self) -> None:
+        while self._may_send():
             order, far = self._unsent.popleft()
+            self._unanswered.add(order.number)
             # A failure shows as the end of the template's line.
             self.line.send(order, far.fileno())
             far.close()
+
+    def _may_send(self) -> bool:
+        takes = self.ready and not self.line.ended and len(self._unanswered) < _AHEAD
+        return takes and bool(self._unsent)
 
 
 class InterpreterLauncher:
