@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import selectors
 import subprocess
 import sys
 
 import pytest
 
+from taskkit.clock import monotonic
 from taskkit.worker import launcher as launchers
 from taskkit.worker.launch import KitReference, describe
 from taskkit.worker.launcher import TemplateLauncher
 from taskkit.worker.line import Line
 from taskkit.worker.messages import Exited, Order, Ready, Started
+from taskkit.worker.roster import Dead, Roster
 
 
 @pytest.fixture
@@ -57,3 +60,19 @@ def test_a_template_has_answered_before_it_gets_many_more_orders(template):
         numbers += batch
         launcher.events()
     assert numbers == list(range(100))
+
+
+def test_an_order_that_waits_for_a_hanging_template_can_be_ended(tmp_path, monkeypatch):
+    (tmp_path / "hanging.py").write_text("import signal\nsignal.pause()\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    # So that it is no fork of pytest.
+    monkeypatch.setattr(launchers, "running_threads", lambda: ("another",))
+    with selectors.DefaultSelector() as selector:
+        roster = Roster(describe(KitReference("hanging:kit")), selector, fork=True)
+        try:
+            errand = roster.launch_errand(b"", "the dead", frozenset())
+            roster.limit(errand, 0.0)
+            assert roster.happenings(monotonic()) == [Dead(errand, None, innocent=True)]
+            assert not roster
+        finally:
+            roster.close()

@@ -66,6 +66,10 @@ class Launcher(Protocol):
         """Give back the orders that no process was started for, their sockets closed."""
         ...
 
+    def take_back(self, number: int) -> bool:
+        """Forget one order, if no process was started for it, and return whether that is so."""
+        ...
+
     def close(self) -> None:
         """End what belongs to the launcher; the processes that it started go on."""
         ...
@@ -106,6 +110,15 @@ class TemplateLauncher:
         while self._unsent:
             self._unsent.popleft()[1].close()
         return orders
+
+    def take_back(self, number: int) -> bool:
+        """Forget an order that was not sent yet."""
+        for entry in self._unsent:
+            if entry[0].number == number:
+                self._unsent.remove(entry)
+                entry[1].close()
+                return True
+        return False
 
     def close(self) -> None:
         """End the template; it goes by itself when its line ends, unless user code hangs in it."""
@@ -167,6 +180,10 @@ class InterpreterLauncher:
     def take_unsent(self) -> list[Order]:
         """Give back nothing: each order is carried out at once."""
         return []
+
+    def take_back(self, number: int) -> bool:  # noqa: ARG002 - the protocol's parameter
+        """Forget nothing, for the same reason."""
+        return False
 
     def close(self) -> None:
         """Forget the processes."""

@@ -224,6 +224,9 @@ class Roster:
         process.kill_at = None
         process.force = Force.KILL
         if process.pid is None:
+            # Ordered of a template that still loads the program, perhaps for ever.
+            if process.launcher.take_back(process.number):
+                self._bury(process, None, innocent=True)
             return
         try:
             os.kill(process.pid, signal.SIGKILL)
