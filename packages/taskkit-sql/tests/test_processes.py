@@ -158,6 +158,21 @@ def test_a_fork_inside_a_transaction_is_refused_in_the_child(backend, monkeypatc
     assert backend.put([new_task()])[0].status == "put"
 
 
+@_forks
+@_quietly
+def test_a_fork_while_somebody_reads_leaves_the_parent_its_writes(backend, monkeypatch):
+    monkeypatch.setattr("taskkit_sql.single_writer._QUIET_SECONDS", 0.05)
+    backend.count()
+    with backend._store.database.reading():
+        assert "Unavailable: this process was forked" in in_a_fork(backend.count)
+    # By another thread: a lock that nobody gives back must not hold up the tests too.
+    answers = []
+    thread = threading.Thread(target=lambda: answers.extend(backend.put([new_task()])), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert [answer.status for answer in answers] == ["put"]
+
+
 def test_threads_of_one_process_never_see_a_lock_error(backend):
     backend.count()
     errors = []

@@ -153,9 +153,13 @@ class SingleWriter:
         with self._gate:
             unread = self._gate.wait_for(lambda: self._reading == 0, _QUIET_SECONDS)
         left = max(0.0, deadline - monotonic())
-        self._is_quiet = self._writing.acquire(timeout=left) and unread
+        is_ours = self._writing.acquire(timeout=left)
+        self._is_quiet = is_ours and unread
         if self._is_quiet:
             self._let_go()
+        elif is_ours:
+            # Now: after a fork that was not quiet nobody gives it back.
+            self._writing.release()
 
     def after_fork_in_parent(self) -> None:
         """Go on; connections are opened again when they are needed."""
