@@ -1,21 +1,23 @@
-"""What is told of a store that cannot be watched."""
+"""A store that cannot be watched: what is told of it, and that it is watched again."""
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 
 import pytest
 
+from taskkit.clock import monotonic
 from taskkit.errors import BackendError, Unavailable
 from taskkit_relational.wakeup import Wakeup
 
 
 class Failing:
-    """A source that fails once, and then watches until it is interrupted."""
+    """A source that fails once for each error, and then watches until it is interrupted."""
 
-    def __init__(self, error: BackendError) -> None:
-        self._errors = [error]
+    def __init__(self, *errors: Exception) -> None:
+        self._errors = list(errors)
         self.watched = threading.Event()
         self._over = threading.Event()
 
@@ -33,20 +35,65 @@ class Failing:
         return set(ids)
 
 
-@pytest.mark.parametrize(
-    ("error", "level"),
-    [(Unavailable("gone"), logging.DEBUG), (BackendError("not allowed"), logging.WARNING)],
-    ids=["down", "refused"],
-)
-def test_an_outage_is_left_to_those_who_use_the_store_to_tell(caplog, error, level):
-    caplog.set_level(logging.DEBUG, "taskkit.wakeup")
-    source = Failing(error)
+def watched(source):
+    """Wait as claimers do, until the source is watched; return the waiting room, closed."""
     wakeup = Wakeup(source, source.finished)
-    while not source.watched.is_set():
+    deadline = monotonic() + 30
+    while not source.watched.is_set() and monotonic() < deadline:
         wakeup.claimed(["mail"], wakeup.mark())
         wakeup.wait(["mail"], 1)
     wakeup.close()
+    assert source.watched.is_set()
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [
+        (Unavailable("gone"), logging.DEBUG),
+        (BackendError("not allowed"), logging.WARNING),
+        (OSError(errno.EMFILE, "Too many open files"), logging.WARNING),
+    ],
+    ids=["down", "refused", "crowded"],
+)
+def test_an_outage_is_left_to_those_who_use_the_store_to_tell(caplog, error, level):
+    caplog.set_level(logging.DEBUG, "taskkit.wakeup")
+    watched(Failing(error))
     [record] = caplog.records
     assert record.levelno == level
     assert str(error) in record.getMessage()
     assert record.exc_info is None
+
+
+def test_a_mistake_of_the_source_does_not_end_the_watch_and_is_told_with_its_place(caplog):
+    mistake = KeyError("kind")
+    watched(Failing(mistake))
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.exc_info[1] is mistake
+
+
+@pytest.fixture
+def no_threads(monkeypatch):
+    """The system starts no thread, until this is called."""
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    return monkeypatch.undo
+
+
+def test_who_waits_is_told_that_no_thread_can_watch_and_later_one_does(no_threads):
+    source = Failing()
+    wakeup = Wakeup(source, source.finished)
+    wakeup.claimed(["mail"], wakeup.mark())
+    for wait in (lambda: wakeup.wait(["mail"], 5), lambda: wakeup.wait_done("mail_1", 5)):
+        with pytest.raises(Unavailable, match="watch the store: can't start new thread"):
+            wait()
+    assert not wakeup.has_awaited()
+    assert not wakeup.has_claimers()
+    no_threads()
+    assert wakeup.wait(["mail"], 30)
+    assert source.watched.wait(30)
+    wakeup.close()
+    assert not wakeup.is_wanted()

@@ -221,9 +221,11 @@ class Wakeup:
     def _wait_done(self, task_id: str, deadline: float) -> bool:
         event = threading.Event()
         with self._changed:
+            # First, for it may raise. A thread that it starts looks for whom to watch under the
+            # lock, and so after this.
+            self._enter()
             is_first = not self._awaited
             self._awaited.setdefault(task_id, []).append(event)
-            self._enter()
         if is_first:
             # A source may have watched for claims alone so far.
             self._source.interrupt()
@@ -244,12 +246,23 @@ class Wakeup:
     # ---- watching
 
     def _enter(self) -> None:
-        """Count one who waits, and see to it that the thread runs; the lock is held."""
+        """Count one who waits, and see to it that the thread runs; the lock is held.
+
+        Raises:
+            Unavailable: no thread can be started now; nobody was counted.
+        """
+        if self._thread is None and not self._closed:
+            thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise Unavailable(
+                    f"expected to start a thread that can watch the store: {error}; allow this "
+                    "process more threads (ulimit -u, or pids.max of its container)"
+                ) from error
+            self._thread = thread
         self._waiting += 1
         self._changed.notify_all()
-        if self._thread is None and not self._closed:
-            self._thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
-            self._thread.start()
 
     def _run(self) -> None:
         is_told = False
@@ -257,12 +270,10 @@ class Wakeup:
             try:
                 self._source.watch(self)
                 is_told = False
-            except BackendError as error:
+            except Exception as error:  # noqa: BLE001 - if it ended, all would wait in vain for ever
                 if not self._closed:
                     if not is_told:
-                        # While the store is down, whoever uses it says so: one line per outage.
-                        level = logging.DEBUG if isinstance(error, Unavailable) else logging.WARNING
-                        _log.log(level, "cannot watch the store; trying again: %s", error)
+                        _tell_trouble(error)
                     is_told = True
                     # Nobody can say what was missed.
                     self.tell()
@@ -295,6 +306,13 @@ class Wakeup:
     def has_awaited(self) -> bool:
         """Return whether somebody waits for the end of a task."""
         return bool(self._awaited)
+
+
+def _tell_trouble(error: Exception) -> None:
+    # While the store is down, whoever uses it says so: one line per outage.
+    level = logging.DEBUG if isinstance(error, Unavailable) else logging.WARNING
+    place = None if isinstance(error, (BackendError, OSError)) else error
+    _log.log(level, "cannot watch the store; trying again: %s", error, exc_info=place)
 
 
 def _listen(clock: Clock | None, wakeup: Wakeup) -> None:
