@@ -24,18 +24,24 @@ _ROWS: Final = 10_000
 T = TypeVar("T")
 
 
-def sweep(store: Store) -> None:
-    """Cancel what has expired, so that nobody reads it as queued; writes only if there is any."""
+def sweep(store: Store) -> bool:
+    """Cancel what has expired, so that nobody reads it as queued; writes only if there is any.
 
-    def work(transaction: Transaction) -> bool:
+    Returns whether this call has cancelled any.
+    """
+
+    def work(transaction: Transaction) -> int:
         changes = Changes(store, transaction)
         found = changes.expire(_SWEEP)
         changes.flush()
-        return found == _SWEEP
+        return found
 
-    if store.database.read(lambda look: store.statements.has_expired(look.cursor, look.now())):
-        while store.database.write(work):
-            pass
+    if not store.database.read(lambda look: store.statements.has_expired(look.cursor, look.now())):
+        return False
+    found = cancelled = store.database.write(work)
+    while found == _SWEEP:
+        found = store.database.write(work)
+    return cancelled > 0
 
 
 def get(store: Store, ids: Collection[str]) -> dict[str, Record | None]:

@@ -119,10 +119,22 @@ class Changes:
     def expire(self, limit: int) -> int:
         """Unclaimed and expired → cancelled; return how many."""
         rows = self._statements.load_expired(self._cursor, self.now, limit)
-        for row in (Row(*found) for found in rows):
-            failure = Failure(EXPIRED, f"not claimed before it expired, at {row.expires}")
-            self.finish(row, CANCELLED, failure)
+        for found in rows:
+            self._expire(Row(*found))
         return len(rows)
+
+    def expire_of(self, ids: Iterable[str]) -> set[str]:
+        """As ``expire``, of some tasks; return which of them hold no unique key now."""
+        wanted = set(ids)
+        rows = self.by_id(wanted)
+        for row in rows.values():
+            if row.state <= PARKED and row.expires is not None and row.expires <= self.now:
+                self._expire(row)
+        return {one for one in wanted if one not in rows or rows[one].unique_slot is None}
+
+    def _expire(self, row: Row) -> None:
+        failure = Failure(EXPIRED, f"not claimed before it expired, at {row.expires}")
+        self.finish(row, CANCELLED, failure)
 
     def requeue(self, row: Row, due: int) -> None:
         """Any → waiting or ready; cancelled if that was asked for, or its unique key is taken."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from taskkit.errors import BackendError, QueueFull
 from taskkit.records import PutResult
 from taskkit.task import NewTask
-from taskkit_relational import controls
+from taskkit_relational import controls, reading
 from taskkit_relational.gates import queue_gate
 from taskkit_relational.queue.alone import put_alone
 from taskkit_relational.queue.changes import Changes
@@ -16,7 +16,8 @@ from taskkit_relational.rows import insert_rows
 from taskkit_relational.store import Store, Transaction
 
 _SWEEP: Final = 1000
-"""Expired tasks that one put looks at when one of them may hold a key that it wants."""
+"""Expired tasks that a put takes out first. If there are more, one that holds a key that is wanted
+goes by itself; and for room they go in transactions of their own, which are not long ones."""
 
 _TRIES: Final = 20
 """How often a key can become free between the insert that found it taken and the look for whoever
@@ -33,16 +34,36 @@ def put(store: Store, tasks: Sequence[NewTask], within: object | None) -> list[P
         if alone is not None:
             return [alone]
 
-    def work(transaction: Transaction) -> list[PutResult]:
-        return put_all(store, transaction, tasks)
-
-    return store.database.write(work) if within is None else store.database.join(within, work)
+    if within is not None:
+        return store.database.join(
+            within, lambda transaction: put_all(store, transaction, tasks, joined=True)
+        )
+    while True:
+        try:
+            return store.database.write(lambda transaction: put_all(store, transaction, tasks))
+        except QueueFull:
+            # Perhaps of what has expired, if there was more of it than the put has taken out.
+            if not reading.sweep(store):
+                raise
 
 
 def put_all(
-    store: Store, transaction: Transaction, tasks: Sequence[NewTask], *, bounded: bool = True
+    store: Store,
+    transaction: Transaction,
+    tasks: Sequence[NewTask],
+    *,
+    bounded: bool = True,
+    joined: bool = False,
 ) -> list[PutResult]:
-    """Store tasks in an open transaction; ``bounded``: unless a group would hold too many."""
+    """Store tasks in an open transaction.
+
+    Args:
+        store: Where.
+        transaction: In which.
+        tasks: All of them, or none.
+        bounded: Unless a group would hold too many.
+        joined: Whether the transaction is a caller's: then no other can make room.
+    """
     limits = controls.current(store, transaction).limits if bounded else {}
     sizes = {
         group: limits[group].max_queue_size
@@ -55,7 +76,8 @@ def put_all(
     if sizes or any(task.unique_key is not None for task in tasks):
         # What has expired takes no room and holds no key.
         changes = Changes(store, transaction)
-        changes.expire(_SWEEP)
+        while changes.expire(_SWEEP) == _SWEEP and sizes and joined:
+            changes.flush()
         changes.flush()
     results = _insert(store, transaction, tasks)
     _check_sizes(store, transaction, tasks, results, sizes)
@@ -102,7 +124,7 @@ def _insert_keyed(
         )
         put_ids |= wanted if inserted is None else inserted
         rest = [task for task in rest if task.id not in put_ids]
-        others |= _found(store, transaction, rest)
+        others |= _found(store, transaction, rest, put_ids)
         rest = [task for task in rest if task.id not in others]
         if not rest:
             return _once(tasks, put_ids, others)
@@ -113,19 +135,18 @@ def _insert_keyed(
 
 
 def _found(
-    store: Store, transaction: Transaction, absent: Sequence[NewTask]
+    store: Store, transaction: Transaction, absent: Sequence[NewTask], put_ids: Collection[str]
 ) -> dict[str, PutResult]:
     """Return why tasks were not inserted: by id, known or duplicate."""
     if not absent:
         return {}
-    cursor = transaction.cursor
-    known = store.statements.known(cursor, list({task.id for task in absent}))
+    known = store.statements.known(transaction.cursor, list({task.id for task in absent}))
     slots = {
         (task.group, task.unique_key)
         for task in absent
         if task.id not in known and task.unique_key is not None
     }
-    holders = store.statements.holders(cursor, sorted(slots)) if slots else {}
+    holders = _holders(store, transaction, slots, put_ids) if slots else {}
     answers: dict[str, PutResult] = {}
     for task in absent:
         if task.id in known:
@@ -133,6 +154,25 @@ def _found(
         elif (task.group, task.unique_key) in holders:
             answers[task.id] = PutResult(holders[task.group, task.unique_key], "duplicate")
     return answers
+
+
+def _holders(
+    store: Store,
+    transaction: Transaction,
+    slots: Collection[tuple[str, str]],
+    put_ids: Collection[str],
+) -> dict[Any, str]:
+    """Return who holds which of the slots, and take out who held one until it expired."""
+    cursor = transaction.cursor
+    holders = store.statements.holders(cursor, sorted(slots))
+    # What this very put has put holds its keys for as long as that lasts.
+    others = set(holders.values()).difference(put_ids)
+    if others and store.statements.has_expired(cursor, transaction.now):
+        changes = Changes(store, transaction)
+        gone = changes.expire_of(others)
+        changes.flush()
+        holders = {slot: holder for slot, holder in holders.items() if holder not in gone}
+    return holders
 
 
 def _once(
