@@ -1,10 +1,13 @@
-"""Forks: no connection of ours is open while the process forks.
+"""Forks: what is done before and after each, while no other thread of the child can run.
 
-SQLite notes per process, not per connection, which locks are held on a file. A child inherits
-the notes but not the locks, so that even a connection that it opens itself would read and write
-unprotected. Therefore everything is closed before a fork and opened again, where it is needed,
-after it, on both sides. Where that is not possible because the store is in use at that moment,
-the child refuses to use it: that harms nobody.
+No connection to a file is open while the process forks. SQLite notes per process, not per
+connection, which locks are held on a file. A child inherits the notes but not the locks, so that
+even a connection that it opens itself would read and write unprotected. Therefore everything is
+closed before a fork and opened again, where it is needed, after it, on both sides. Where that is
+not possible because the store is in use at that moment, the child refuses to use it: that harms
+nobody.
+
+Connections to a server stay open, and the child has none of them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ connection that failed is thrown away, and the next one is looked at before it i
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from taskkit_relational.migrations import Layout
 from taskkit_relational.statements import Cursor
 from taskkit_relational.store import Alone, Committed, Look, Transaction, nobody
 from taskkit_relational.sweeping import Sweeper
+from taskkit_sql.forking import attend
 from taskkit_sql.lending import Lending, Loan
 from taskkit_sql.server import Server
 
@@ -52,15 +52,17 @@ class Pooled:
         self.committed: Committed = nobody
         """Called after each commit."""
         self.forked: list[Callable[[], None]] = []
-        """Called in the child after a fork, when the child first uses the store."""
+        """Called in the child after a fork."""
         self.conflicts = 0
         """How often a transaction was begun anew."""
         self._refusal: str | None = None
         self._sweeper = Sweeper(self._sweep) if server.leaves_dead_rows else None
+        self._left: Lending | None = None
+        """What belongs to the parent of this process."""
         self._reset()
+        attend(self)
 
     def _reset(self) -> None:
-        self._process = os.getpid()
         self._creating = threading.RLock()
         self._connections: Lending | None = None
         self._prepared = False
@@ -69,7 +71,6 @@ class Pooled:
 
     def _open(self) -> None:
         """Make sure that the tables are those of this code; create them if there are none."""
-        self._attend_fork()
         if not self._prepared:
             with self._creating:
                 self._prepare()
@@ -99,18 +100,6 @@ class Pooled:
 
         self._again(work)
 
-    def _attend_fork(self) -> None:
-        if self._process == os.getpid():
-            return
-        # Connections of the parent: not even closed, which would end them for the parent.
-        if self._connections is not None:
-            self._connections.forget()
-        self._reset()
-        if self._sweeper is not None:
-            self._sweeper.reset()
-        for callback in self.forked:
-            callback()
-
     def _lending(self) -> Lending:
         """Return what lends connections, made when first asked for."""
         if self._refusal is not None:
@@ -118,6 +107,9 @@ class Pooled:
         lending = self._connections
         if lending is None:
             with self._creating:
+                if self._left is not None:
+                    self._left.forget()
+                    self._left = None
                 lending = self._connections = self._connections or Lending(self.server)
         return lending
 
@@ -128,11 +120,30 @@ class Pooled:
     def close(self) -> None:
         """Close every connection; those in use when they are given back."""
         self._refusal = "this backend has been closed; open a new one"
-        if self._sweeper is not None and self._process == os.getpid():
+        if self._sweeper is not None:
             self._sweeper.close()
         lending, self._connections = self._connections, None
-        if lending is not None and self._process == os.getpid():
+        if lending is not None:
             lending.close()
+
+    # ---- forks
+
+    def before_fork(self) -> None:
+        """Do nothing: a server does not mind that its clients fork."""
+
+    def after_fork_in_parent(self) -> None:
+        """Do nothing: all goes on."""
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew, before there are threads that could meet half of it."""
+        # Connections of the parent: not even closed, which would end them for the parent. The
+        # engine is asked to forget them only where this process needs one, outside of the fork.
+        self._left = self._connections or self._left
+        self._reset()
+        if self._sweeper is not None:
+            self._sweeper.reset()
+        for callback in self.forked:
+            callback()
 
     # ---- transactions
 
