@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from sqlcase import claim, new_task, register
 
 from taskkit import connect
 from taskkit.clock import ManualClock, SystemClock
-from taskkit.errors import InvalidSetting, Unsupported
-from taskkit_sql import mysql_connecting, open_backend
+from taskkit.errors import InvalidSetting, Unavailable, Unsupported
+from taskkit_sql import mysql_connecting, open_backend, postgres_connecting
+from taskkit_sql.settings import read_settings
 
 
 def test_a_relative_path_is_of_the_directory_at_opening(tmp_path, monkeypatch):
@@ -71,11 +73,58 @@ def test_a_store_in_memory_is_named_to_who_asks_for_it():
         {"synchronous": "off"},
         {"create": "yes"},
         {"busy_timeout": -1},
+        {"busy_timeout": float("inf")},
     ],
 )
 def test_an_option_outside_its_range_is_refused(url, options):
-    with pytest.raises(InvalidSetting if "busy_timeout" not in options else ValueError):
+    with pytest.raises(InvalidSetting, match=f"{next(iter(options))}: expected"):
         open_backend(url, **options)
+
+
+@pytest.mark.parametrize("options", [{"pool_size": True}, {"lock_timeout": 0}, {"notify": 1}])
+def test_an_option_of_a_server_outside_its_range_is_refused(options):
+    with pytest.raises(InvalidSetting, match=f"{next(iter(options))}: expected"):
+        open_backend("postgresql://u@127.0.0.1:1/db", **options)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"], ids=["nul", "surrogate"])
+def test_a_path_that_no_file_can_have_is_refused(name):
+    with pytest.raises(InvalidSetting, match="url: expected a path"):
+        open_backend(f"sqlite:///{name}")
+
+
+_IDLE = "u@127.0.0.1:1/db"
+_SAID_TO_MYSQL = (
+    "bogus=1", "read_timeout=abc", "client_flag=x", "port=x", "charset=nope",
+    "ssl_ca=/nonexistent", "ssl_ca=/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(f"mysql://{_IDLE}?{said}" for said in _SAID_TO_MYSQL),
+        "mysql://u@a..b/db", f"mysql://u@{'a' * 70}/db", "postgresql://u@a..b/db",
+        "mysql://u:\ud800@127.0.0.1:1/db", "postgresql://u:\ud800@127.0.0.1:1/db",
+    ],
+)  # fmt: skip
+def test_a_host_or_parameter_that_a_driver_cannot_use_is_refused_when_it_connects(url):
+    settings = read_settings(url, {})
+    module = mysql_connecting if settings.kind == "mysql" else postgres_connecting
+    # As the pool does it, and as those do who need a connection of their own.
+    for connect_ in (open_backend(url).count, lambda: module.connect(settings)):
+        with pytest.raises(InvalidSetting, match="url: expected a host and parameters that") as got:
+            connect_()
+        assert "\ud800" not in str(got.value)
+
+
+def test_the_systems_trouble_is_no_mistake_of_the_settings(monkeypatch):
+    def crowded(**_parameters):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(mysql_connecting.pymysql, "connect", crowded)
+    with pytest.raises(Unavailable, match="Too many open files"):
+        open_backend(f"mysql://{_IDLE}").count()
 
 
 def test_a_misspelt_option_is_refused_with_a_suggestion(url):

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DisconnectionError
 
 from taskkit.errors import Unsupported
 from taskkit_sql.settings import ServerSettings
+from taskkit_sql.understanding import understand, understanding
 
 _IDLE: Final = 10
 """Seconds of silence after which TCP asks whether the other side is still there."""
@@ -58,6 +59,7 @@ def engine_of(settings: ServerSettings) -> sa.Engine:
             connection.close()  # the pool does not know of it yet
             raise
 
+    understand(engine, settings)
     listen(engine, "connect", prepare)
     listen(engine, "checkout", _look_at)
     listen(engine, "reset", _reset)
@@ -66,7 +68,9 @@ def engine_of(settings: ServerSettings) -> sa.Engine:
 
 def connect(settings: ServerSettings) -> Any:
     """Return a connection of its own, outside any pool, in autocommit."""
-    connection = pymysql.connect(**_parameters(settings))
+    parameters = _parameters(settings)
+    with understanding(settings):
+        connection = pymysql.connect(**parameters)
     try:
         _prepare(connection, settings)
     except BaseException:
@@ -78,12 +82,14 @@ def connect(settings: ServerSettings) -> Any:
 def _parameters(settings: ServerSettings) -> dict[str, Any]:
     """Return what the driver is told: what the URL says, and what it says nothing of."""
     dialect = settings.url.get_dialect()()
-    _, told = dialect.create_connect_args(settings.url)
+    with understanding(settings):
+        _, told = dialect.create_connect_args(settings.url)
+        flags = int(told.get("client_flag", 0)) | CLIENT.MULTI_STATEMENTS
     for switch in _SWITCHES:
         if switch in told:
             told[switch] = str(told[switch]).lower() in ("true", "yes", "on", "1")
     seconds = settings.statement_timeout + _MARGIN
-    parameters = {
+    return {
         "charset": "utf8mb4",
         "connect_timeout": max(1, math.ceil(settings.connect_timeout)),
         "read_timeout": seconds,
@@ -91,9 +97,8 @@ def _parameters(settings: ServerSettings) -> dict[str, Any]:
         "write_timeout": seconds,
         **told,
         "autocommit": True,
+        "client_flag": flags,
     }
-    parameters["client_flag"] = int(told.get("client_flag", 0)) | CLIENT.MULTI_STATEMENTS
-    return parameters
 
 
 def _prepare(connection: Any, settings: ServerSettings) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DisconnectionError
 from taskkit.clock import monotonic
 from taskkit_relational.dialects.postgres.planning import PLANNING
 from taskkit_sql.settings import ServerSettings
+from taskkit_sql.understanding import understand, understanding
 
 _IDLE: Final = 10
 """Seconds of silence after which TCP asks whether the other side is still there."""
@@ -49,6 +50,7 @@ def engine_of(settings: ServerSettings) -> sa.Engine:
             connection.close()  # the pool does not know of it yet
             raise
 
+    understand(engine, settings)
     listen(engine, "connect", prepare)
     listen(engine, "checkout", _look_at)
     listen(engine, "reset", _reset)
@@ -58,9 +60,10 @@ def engine_of(settings: ServerSettings) -> sa.Engine:
 def connect(settings: ServerSettings) -> psycopg.Connection[Any]:
     """Return a connection of its own, outside any pool, in autocommit."""
     dialect = settings.url.get_dialect()()
-    arguments, parameters = dialect.create_connect_args(settings.url)
-    parameters = {**parameters, **_parameters(settings), "autocommit": True}
-    connection = psycopg.connect(*arguments, **parameters)
+    with understanding(settings):
+        arguments, parameters = dialect.create_connect_args(settings.url)
+        parameters = {**parameters, **_parameters(settings), "autocommit": True}
+        connection = psycopg.connect(*arguments, **parameters)
     try:
         _prepare(connection, settings)
     except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from taskkit.errors import InvalidSetting
+from taskkit.errors import InvalidSetting, InvalidTask
 from taskkit.limits import check_duration, check_int
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,29}")
@@ -97,7 +98,10 @@ def read_settings(url: str | None, options: Mapping[str, Any]) -> Settings:
         _refuse_unknown(options, ServerSettings, hidden)
         kind: Literal["postgres", "mysql"] = "postgres" if is_postgres else "mysql"
         settings = ServerSettings(kind, _server_url(parsed, is_postgres), **options)
-    _check(settings)
+    try:
+        _check(settings)
+    except InvalidTask as error:  # what checks the limits of tasks checks ours, too
+        raise InvalidSetting(str(error)) from None
     return settings
 
 
@@ -158,6 +162,15 @@ def _path(parsed: URL) -> str:
         raise InvalidSetting(
             f"url: expected no parameters, found {', '.join(sorted(parsed.query))}; "
             f"give options as arguments: {', '.join(known)}"
+        )
+    try:
+        is_name = "\0" not in database and bool(os.fsencode(database))
+    except UnicodeEncodeError:
+        is_name = False
+    if not is_name:
+        raise InvalidSetting(
+            "url: expected a path of characters that files can have in their names, found "
+            f"{database!r}"
         )
     return str(Path(database).absolute())
 
