@@ -64,6 +64,16 @@ def raw(backend, path):
 # ---- on servers
 
 
+@pytest.fixture(params=["sqlite", *KINDS])
+def somewhere(request, url):
+    """The URL of a store of each kind."""
+    if request.param == "sqlite":
+        yield url
+        return
+    with request.getfixturevalue(f"{request.param}_server").database() as made:
+        yield made
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def house(request):
     """A server of each kind."""

@@ -6,7 +6,6 @@ from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
-from servercase import KINDS
 from sqlcase import new_task
 
 from taskkit.clock import ManualClock
@@ -24,16 +23,6 @@ _MANY = 5
 @pytest.fixture(autouse=True)
 def _few(monkeypatch):
     monkeypatch.setattr("taskkit_relational.queue.put._SWEEP", 2)
-
-
-@pytest.fixture(params=["sqlite", *KINDS])
-def somewhere(request, url):
-    """The URL of a store of each kind."""
-    if request.param == "sqlite":
-        yield url
-        return
-    with request.getfixturevalue(f"{request.param}_server").database() as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from taskkit.ids import group_of
 from taskkit.records import Outcome, Settlement
@@ -13,9 +14,18 @@ from taskkit_relational.rows import resolve
 from taskkit_relational.schema import OUTCOMES, RUNNING
 from taskkit_relational.store import Store, Transaction
 
+_LARGEST: Final = 2**63 - 1
+"""Of the tokens that a column can hold."""
+
 
 def settle(store: Store, settlements: Sequence[Settlement]) -> list[bool]:
     """End claims; answer for each whether its settlement stands."""
+    possible = [0 <= one.token <= _LARGEST for one in settlements]
+    if not all(possible):
+        # No claim has such a token, and not every database can be asked for it.
+        rest = [one for one, can_be in zip(settlements, possible, strict=True) if can_be]
+        answers = iter(settle(store, rest))
+        return [can_be and next(answers) for can_be in possible]
     if not settlements:
         return []
     alone = settle_alone(store, settlements)
