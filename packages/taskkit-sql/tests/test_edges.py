@@ -7,11 +7,15 @@ from contextlib import closing
 import pytest
 from sqlcase import claim, new_task, register
 
-from taskkit.clock import ManualClock
+from taskkit.clock import SECOND, ManualClock
+from taskkit.limits import EARLIEST, MAX_DURATION
 from taskkit.records import Outcome, Settlement
+from taskkit.task import After
 from taskkit_sql import open_backend
 
 pytest_plugins = ["taskkit_conformance.servers.fixtures"]
+
+_LONG_AGO = After(-MAX_DURATION * SECOND)
 
 
 @pytest.fixture(params=[None, ManualClock()], ids=["its own clock", "a clock by hand"])
@@ -36,3 +40,17 @@ def test_a_token_that_no_claim_can_have_does_not_stand(store):
             Settlement(one.task.id, one.token, Outcome.SUCCEED),
         ]
         assert store.settle("w", settlements) == [False, True, True]
+
+
+def test_a_delay_into_the_past_ends_at_the_first_instant_that_there_is(store):
+    tasks = [new_task(due=_LONG_AGO), new_task(due=_LONG_AGO, unique_key="k"), new_task()]
+    for task in tasks:
+        store.put([task])
+    again = new_task()
+    store.put([again])
+    store.reschedule([tasks[2].id, again.id], _LONG_AGO)
+    store.cancel([again.id])
+    store.requeue([again.id], _LONG_AGO)
+    ids = {task.id for task in (*tasks, again)}
+    assert {record.task.due for record in store.get(ids).values()} == {EARLIEST}
+    assert {one.task.id for one in claim(store)} == ids

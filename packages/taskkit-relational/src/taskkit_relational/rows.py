@@ -13,6 +13,7 @@ from operator import is_
 from typing import Any, Final
 
 from taskkit.clock import SECOND, micros
+from taskkit.limits import EARLIEST
 from taskkit.records import Attempt, Outcome, Record
 from taskkit.task import (
     DEFAULT_MAX_HISTORY,
@@ -40,8 +41,8 @@ _OPTIONAL: Final[Mapping[str, object]] = {
 
 
 def resolve(instant: Instant, now: int) -> int:
-    """Return an instant as the store's clock has it."""
-    return now + instant.delay if isinstance(instant, After) else instant
+    """Return an instant as the store's clock has it; none is before the first that there is."""
+    return max(EARLIEST, now + instant.delay) if isinstance(instant, After) else instant
 
 
 def insert_row(task: NewTask, now: int, *, takes_slot: bool = True) -> Values:

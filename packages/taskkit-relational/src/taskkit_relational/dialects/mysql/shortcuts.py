@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
+from taskkit.limits import EARLIEST
 from taskkit_relational.dialects.mysql import texts
 from taskkit_relational.dialects.mysql.named import DUPLICATE, Named, number_of
 from taskkit_relational.dialects.mysql.rarer import CLOCK
@@ -63,7 +64,11 @@ SELECT EXISTS (SELECT 1 FROM @worker WHERE expires <= coalesce(%s, {CLOCK}))
 @cache
 def _inserting(shape: tuple[str, ...]) -> str:
     """Return the statement for rows of a shape."""
-    expressions = {"!": CLOCK, "+": f"{CLOCK} + %s", "?": f"IF(%s <= {CLOCK}, 1, 0)"}
+    expressions = {
+        "!": CLOCK,
+        "+": f"GREATEST({CLOCK} + %s, {EARLIEST})",  # as ``rows.resolve``
+        "?": f"IF(%s <= {CLOCK}, 1, 0)",
+    }
     values = ", ".join(expressions.get(column[-1], "%s") for column in shape)
     columns = ", ".join(column.rstrip("!+?") for column in shape)
     return _INSERT_ALONE.replace("#columns", columns).replace("#values", values)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Final, cast
 
+from taskkit.limits import EARLIEST
 from taskkit_relational.dialects.postgres.rarer import CLOCK
 from taskkit_relational.dialects.postgres.texts import TYPE
 from taskkit_relational.schema import CLAIMED
@@ -195,7 +196,7 @@ def _inserting(shape: tuple[str, ...], news: News | None) -> str:
     """
     expressions = {
         "!": _AT,
-        "+": f"{_AT} + %s::bigint",
+        "+": f"greatest({_AT} + %s::bigint, {EARLIEST})",  # as ``rows.resolve``
         "?": f"CASE WHEN %s::bigint <= {_AT} THEN 1 ELSE 0 END",
     }
     values = ", ".join(
