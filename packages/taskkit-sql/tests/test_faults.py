@@ -71,6 +71,39 @@ def test_another_writer_for_longer_than_the_timeout(opened, raw):
     assert backend.put([new_task()])[0].status == "put"
 
 
+class _Interruption(BaseException):
+    """As a task's timeout raises it: at any moment."""
+
+
+def test_an_interruption_just_after_a_transaction_has_begun_leaves_none_open(
+    backend, raw, monkeypatch
+):
+    database = backend._store.database
+    begin = database.dialect.begin
+
+    def interrupted(cursor):
+        begin(cursor)
+        raise _Interruption
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database.dialect, "begin", interrupted)
+        with pytest.raises(_Interruption):
+            backend.put([new_task()])
+    raw.execute("BEGIN IMMEDIATE")  # at once: nobody holds the lock
+    raw.execute("ROLLBACK")
+    assert backend.put([new_task()])[0].status == "put"
+
+
+def test_a_transaction_that_was_left_open_is_undone_by_the_next(backend, raw):
+    """Where the clearing up was interrupted, too."""
+    backend.put([new_task()])
+    _connection, cursor = backend._store.database._writer
+    cursor.execute("BEGIN IMMEDIATE")
+    cursor.execute("DELETE FROM taskkit_task")
+    assert backend.put([new_task()])[0].status == "put"
+    assert raw.execute("SELECT count(*) FROM taskkit_task").fetchone() == (2,)
+
+
 def test_readers_do_not_mind_a_writer(backend, raw):
     backend.put([new_task()])
     raw.execute("BEGIN IMMEDIATE")

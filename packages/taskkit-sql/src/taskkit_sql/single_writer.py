@@ -281,8 +281,11 @@ class SingleWriter:
     def _writing_alone(self) -> Iterator[Cursor]:
         with self.translating(), self._writing:
             _connection, cursor = self._writer or self._open_writer()
-            self._patiently(lambda: self.dialect.begin(cursor))
+            # Also where it begins, or an interruption at that moment would leave it open.
             try:
+                if self.dialect.is_in_transaction(cursor):
+                    cursor.execute("ROLLBACK")  # one that was interrupted while it was rolled back
+                self._patiently(lambda: self.dialect.begin(cursor))
                 yield cursor
                 cursor.execute("COMMIT")
             except BaseException:

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.event import listen
@@ -80,6 +80,11 @@ class Sqlite:
     def begin(self, cursor: Cursor) -> None:
         """Take the write lock at once: taken later, it could fail in mid-transaction."""
         cursor.execute("BEGIN IMMEDIATE")
+
+    def is_in_transaction(self, cursor: Cursor) -> bool:
+        """Return whether the connection of a cursor has a transaction open."""
+        connection: sqlite3.Connection = cast("Any", cursor).connection
+        return connection.in_transaction
 
     def is_busy(self, error: Exception) -> bool:
         """Return whether another connection holds the write lock."""
