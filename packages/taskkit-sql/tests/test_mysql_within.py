@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 
 import pytest
 from pymysql.cursors import SSCursor
@@ -10,7 +11,8 @@ from servercase import on_mysql, plain
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
 from withincase import async_engine, run, write
 
-from taskkit.errors import Unsupported
+from taskkit.errors import Unavailable, Unsupported
+from taskkit_sql import open_backend
 
 pytest_plugins = ["taskkit_conformance.servers.fixtures"]
 
@@ -102,6 +104,48 @@ def test_a_cursor_class_of_the_callers_does_not_matter(server, made, stored):
         write(server, given, "a")
         given.commit()
     assert stored() == ["a"]
+
+
+# ---- what the server undoes
+
+
+@pytest.fixture
+def database(made):
+    with closing(open_backend(made)) as backend:
+        backend.count()
+        yield backend._store.database
+
+
+def test_a_transaction_that_the_server_has_undone_as_a_whole_is_told_to_be_gone(
+    database, case, made, stored
+):
+    """As after a deadlock: the caller would commit what it does afterwards, and nothing before."""
+
+    def fail(transaction):
+        transaction.cursor.execute("ROLLBACK")
+        raise case.coded(1213)
+
+    with plain(made) as given, given.cursor() as cursor:
+        cursor.execute("INSERT INTO taskkit_pause (grp) VALUES ('before')")
+        with pytest.raises(Unavailable, match="undone .* before .* roll it back, and do all of it"):
+            database.join(given, fail)
+        given.rollback()
+    assert stored() == []
+
+
+def test_one_of_which_the_server_has_undone_no_more_than_a_statement_goes_on(
+    database, case, made, stored
+):
+    def fail(_transaction):
+        raise case.coded(1205)
+
+    with plain(made) as given, given.cursor() as cursor:
+        cursor.execute("INSERT INTO taskkit_pause (grp) VALUES ('before')")
+        with pytest.raises(Unavailable) as caught:
+            database.join(given, fail)
+        assert "undone" not in str(caught.value)
+        given.commit()
+    assert stored() == ["before"]
 
 
 # ---- what it costs

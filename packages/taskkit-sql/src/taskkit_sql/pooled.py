@@ -218,12 +218,24 @@ class Pooled:
                 self.server.tell(
                     cursor, wakes=transaction.wakes, finished=bool(transaction.finished)
                 )
-            except BaseException:
-                with suppress(*self.server.errors):
-                    cursor.execute("ROLLBACK TO SAVEPOINT taskkit_put")
+            except BaseException as error:
+                self._undo_put(cursor, error)
                 raise
             cursor.execute("RELEASE SAVEPOINT taskkit_put")
         return result
+
+    def _undo_put(self, cursor: Cursor, error: BaseException) -> None:
+        try:
+            cursor.execute("ROLLBACK TO SAVEPOINT taskkit_put")
+        except self.server.errors:
+            # After a deadlock MySQL has undone the whole transaction, and says so to nobody: what
+            # the caller did next would be committed without what it did before.
+            if isinstance(error, self.server.errors):
+                raise Unavailable(
+                    "within: expected the transaction to go on, found it undone by the server with "
+                    "all that was done before in it; roll it back, and do all of it again "
+                    f"({self.server.translate(error)})"
+                ) from error
 
     def _sweep(self) -> None:
         self._again(self.server.tidy)
