@@ -1,4 +1,4 @@
-"""A store that cannot be watched: what is told of it, and that it is watched again."""
+"""Who is woken; and a store that cannot be watched: what is told of it, and that it is again."""
 
 from __future__ import annotations
 
@@ -97,3 +97,57 @@ def test_who_waits_is_told_that_no_thread_can_watch_and_later_one_does(no_thread
     assert source.watched.wait(30)
     wakeup.close()
     assert not wakeup.is_wanted()
+
+
+class Quiet:
+    """A source that has nothing to tell."""
+
+    def __init__(self) -> None:
+        self._rung = threading.Event()
+
+    def watch(self, room):
+        while room.is_wanted():
+            self._rung.wait()
+            self._rung.clear()
+
+    def interrupt(self):
+        self._rung.set()
+
+
+def in_a_thread(action):
+    """Return what an action returns in a thread of its own."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(action()))
+    thread.start()
+    thread.join(60)
+    return found[0]
+
+
+def test_what_one_claimer_has_seen_is_news_for_another_that_claimed_before_it():
+    wakeup = Wakeup(Quiet(), set)
+
+    def claim():
+        wakeup.claimed(["mail"], wakeup.mark())
+
+    def other():
+        claim()
+        wakeup.claimable()
+        return wakeup.wait(["mail"], 30), wakeup.wait(["mail"], 0)
+
+    claim()
+    assert in_a_thread(other) == (True, False)
+    in_a_thread(claim)
+    assert wakeup.wait(["mail"], 0)
+    assert not wakeup.wait(["mail"], 0)
+    wakeup.close()
+
+
+def test_who_waits_for_another_thread_that_claims_is_woken_by_what_comes_after_it_was_woken():
+    wakeup = Wakeup(Quiet(), set)
+    wakeup.wait(["mail"], 0)
+    assert not wakeup.wait(["mail"], 0)
+    wakeup.claimable()
+    in_a_thread(lambda: wakeup.claimed(["mail"], wakeup.mark()))
+    assert wakeup.wait(["mail"], 0)  # that claim may have been somebody else's
+    assert not wakeup.wait(["mail"], 0)
+    wakeup.close()

@@ -68,13 +68,7 @@ def test_every_kind_of_watch_wakes_for_another_connection(opened, monkeypatch, k
         )
     one, other = opened(), opened()
     register(one)
-    assert claim(one) == []
-    woken = threading.Event()
-    thread = threading.Thread(target=lambda: one.wait(["mail"], 10) and woken.set())
-    thread.start()
-    other.put([new_task()])
-    assert woken.wait(8)
-    thread.join()
+    assert _woken(one, lambda: other.put([new_task()]))
 
 
 def test_the_watch_falls_back_where_no_sign_arrives(opened, monkeypatch):
@@ -83,13 +77,24 @@ def test_the_watch_falls_back_where_no_sign_arrives(opened, monkeypatch):
     one, other = opened(), opened()
     register(one)
     for _ in range(3):
-        claim(one)
-        answers = []
-        thread = threading.Thread(target=lambda to=answers: to.append(one.wait(["mail"], 10)))
-        thread.start()
-        other.put([new_task()])
-        thread.join(8)
-        assert answers == [True]
+        assert _woken(one, lambda: other.put([new_task()]))
+
+
+def _woken(backend, action):
+    """Return whether a thread that has claimed and then waits is woken by an action."""
+    claimed, answers = threading.Event(), []
+
+    def wait():
+        claim(backend)
+        claimed.set()
+        answers.append(backend.wait(["mail"], 10))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert claimed.wait(10)
+    action()
+    thread.join(20)
+    return answers == [True]
 
 
 def test_nobody_watches_while_nobody_waits(backend):

@@ -3,9 +3,10 @@
 Within a process a commit tells them directly. For other processes one thread watches the store
 through a *source*, only while somebody waits (and a little longer: a claimer is soon back).
 
-Nothing is missed between a claim and the wait that follows it: the claim remembers how many news
-had come when it began, and the wait ends at once if more have come since. When the thread begins
-to listen counts as news, because whatever came before was not heard.
+Nothing is missed between a claim and the wait that follows it: each thread remembers how many news
+had come when its last claim began, or when its last wait ended (then somebody has claimed for it
+since), and its wait ends at once if more have come. At worst it claims once in vain. When the
+watching thread begins to listen counts as news, because whatever came before was not heard.
 """
 
 from __future__ import annotations
@@ -107,8 +108,10 @@ class Wakeup:
         """Begin anew, in the child after a fork."""
         self._changed = threading.Condition()
         self._news = 1
-        self._marks: dict[str, int] = {}
-        """How many news there had been when each group was claimed from last."""
+        self._local = threading.local()
+        """For each thread: how many news there had been when it last claimed from a group, or was
+        woken for it. Not for all of them together: what one has claimed after news leaves others
+        to whom it has not come yet."""
         self._waiting = 0
         self._has_claimers = False
         self._awaited: dict[str, list[threading.Event]] = {}
@@ -122,9 +125,12 @@ class Wakeup:
         return self._news
 
     def claimed(self, groups: Iterable[str], mark: int) -> None:
-        """Remember that a claim from these groups has seen all news up to the mark."""
-        for group in groups:
-            self._marks[group] = mark
+        """Remember that a claim of this thread from these groups has seen all news to the mark."""
+        self._marks().update(dict.fromkeys(groups, mark))
+
+    def _marks(self) -> dict[str, int]:
+        marks: dict[str, int] = self._local.__dict__
+        return marks
 
     def committed(self, *, wakes: bool, finished: Collection[str]) -> None:
         """Tell what this process has done itself."""
@@ -187,11 +193,11 @@ class Wakeup:
 
     def wait(self, groups: Collection[str], timeout: float) -> bool:
         """Block until something may be claimable; return whether that was so."""
-        deadline = monotonic() + timeout
+        deadline, marks = monotonic() + timeout, self._marks()
         with self._changed:
             if self._closed:
                 return False
-            seen = min((self._marks.get(group, 0) for group in groups), default=self._news)
+            seen = min((marks.get(group, 0) for group in groups), default=self._news)
             self._enter()
             if not self._has_claimers:
                 self._has_claimers = True
@@ -204,9 +210,9 @@ class Wakeup:
                 )
             finally:
                 self._waiting -= 1
-                for group in groups:
-                    # Who does not claim after it was woken is not to be woken for ever.
-                    self._marks[group] = self._news
+                # A claim follows, of whatever thread; who does not claim after it was woken is not
+                # to be woken for ever.
+                marks.update(dict.fromkeys(groups, self._news))
 
     def wait_done(self, task_id: str, timeout: float) -> bool:
         """Block until a task is finished or gone; return whether it is."""
