@@ -8,7 +8,6 @@ connections of their own, never used for anything else.
 from __future__ import annotations
 
 import os
-import select
 import threading
 import weakref
 from collections.abc import Callable, Collection
@@ -196,10 +195,11 @@ class Wakeup:
         if self._reading or self._changing:
             self._lock.wait(left)
             return True
-        self._reading = True
+        # First the bell: if there is none to be had, nobody reads.
         bell = self._hang_bell()
-        self._lock.release()
         lost: BackendError | None = None
+        self._reading = True
+        self._lock.release()
         try:
             messages = self._subscriptions.read(left, bell)
         except Lost as error:
@@ -267,11 +267,14 @@ class Wakeup:
                 os.close(end)
             self._bell = None
 
-    # ---- the bell: a pipe that ends a sleep in `select`
+    # ---- the bell: a pipe that ends the sleep of whoever reads
 
     def _hang_bell(self) -> int:
         if self._bell is None:
-            self._bell = os.pipe()
+            try:
+                self._bell = os.pipe()
+            except OSError as error:
+                raise Unavailable(f"cannot wait without a pipe to be woken by: {error}") from error
             os.set_blocking(self._bell[0], False)
             os.set_blocking(self._bell[1], False)
         return self._bell[0]
@@ -282,8 +285,9 @@ class Wakeup:
                 os.write(self._bell[1], b"!")
 
     def _empty_bell(self) -> None:
-        if self._bell is not None and select.select([self._bell[0]], [], [], 0)[0]:
-            os.read(self._bell[0], 4096)
+        if self._bell is not None:
+            with suppress(BlockingIOError):
+                os.read(self._bell[0], 4096)
 
 
 def _shouter(reference: weakref.ref[Wakeup]) -> Callable[[], None]:
