@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from itertools import count
 
@@ -60,6 +61,14 @@ def until(holds, seconds=30):
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
     return found
+
+
+def waiting(call):
+    """Run a call in a thread; return the thread and the list for its answer."""
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(call()))
+    thread.start()
+    return thread, answers
 
 
 def in_a_fork(action):

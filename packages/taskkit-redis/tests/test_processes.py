@@ -7,7 +7,7 @@ import pickle
 import threading
 
 import pytest
-from rediscase import claim, in_a_fork, new_task, patiently, register, succeed, until
+from rediscase import claim, in_a_fork, new_task, patiently, register, succeed, until, waiting
 
 from taskkit.clock import monotonic
 from taskkit.records import Outcome, Settlement
@@ -68,14 +68,6 @@ def test_a_pickled_backend_opens_anew(backend):
     again = pickle.loads(pickle.dumps(backend))
     assert again.count() == backend.count()
     again.close()
-
-
-def waiting(call):
-    """Run a call in a thread; return the thread and the list for its answer."""
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(call()))
-    thread.start()
-    return thread, answers
 
 
 def sleeping(backend):

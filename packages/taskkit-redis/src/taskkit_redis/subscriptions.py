@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Collection, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from redis.exceptions import RedisError
 
@@ -15,6 +15,9 @@ from taskkit_redis.store import Store
 
 Message: TypeAlias = tuple[str, Sequence[str]]
 """``wake`` and groups, or ``done`` and ids."""
+
+_LONGEST: Final = 86_400.0
+"""Seconds of one sleep (`poll` counts milliseconds in 32 bits); who waits longer sleeps again."""
 
 _LOST = "the subscription to a part of the store has ended"
 
@@ -93,7 +96,7 @@ class Subscriptions:
         sockets = [each._sock for each in self._connections.values()]  # noqa: SLF001 - see above
         if None in sockets:
             raise Lost(translated(OSError(_LOST), "?"))
-        select.select([bell, *sockets], [], [], timeout)
+        _sleep([bell, *sockets], timeout)
         return self._drain()
 
     def _drain(self) -> list[Message]:
@@ -119,3 +122,13 @@ class Subscriptions:
             connection.disconnect()
         self._connections = {}
         self._heard = frozenset()
+
+
+def _sleep(sources: Collection[Any], seconds: float) -> None:
+    """Return when one of these can be read or has ended, or after so many seconds."""
+    # Not select.select, which takes no descriptor from 1024 on.
+    sleeping = select.poll()
+    for source in sources:
+        sleeping.register(source, select.POLLIN)
+    # Python rounds up to a whole millisecond: nobody spins through the last one.
+    sleeping.poll(min(seconds, _LONGEST) * 1000)
