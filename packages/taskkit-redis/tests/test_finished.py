@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from rediscase import claim, counts, ends, new_task, register, succeed
 
+from taskkit.clock import SECOND, ManualClock
 from taskkit.records import Outcome
-from taskkit.task import State
+from taskkit.task import NOW, State
 
 DUES = [3_000_000, 1_000_000, 2_000_000]
 
@@ -53,6 +54,46 @@ def test_queued_again_and_failed_again_it_is_counted_once(backend):
     assert oldest(backend, "failed") == (3, 2_000_000)
     assert backend.purge(100, states=[State.FAILED]) == 3
     assert backend.count() == []
+
+
+@pytest.fixture
+def much_later(opened, raw):
+    """Let the server remove by itself what it would in this time; return a backend of then."""
+
+    def pass_by(seconds):
+        for key in raw.scan_iter("{taskkit}:t:*"):
+            if 0 < raw.pttl(key) < seconds * 1000:
+                raw.delete(key)
+        return opened(clock=ManualClock((raw.time()[0] + seconds) * SECOND))
+
+    return pass_by
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SUCCEED, Outcome.FAIL])
+def test_queued_again_and_over_it_is_counted_once(backend, raw, much_later, outcome):
+    """It lies in the batches of both its ends, and nobody came by before both were over."""
+    register(backend)
+    short, long = [new_task(ttl=600), new_task(ttl=100_000)]
+    backend.put([short, long])
+    backend.settle("w", ends(claim(backend), Outcome.FAIL))
+    backend.requeue([short.id], NOW)
+    backend.settle("w", ends(claim(backend), outcome))
+    later = much_later(1_000)
+    assert later.purge() == 1
+    assert counts(backend) == {("mail", "failed"): 1}
+    assert backend.get([short.id]) == {short.id: None}
+    assert backend.purge(states=[State.FAILED]) == 1
+    assert counts(backend) == {}
+    assert raw.exists("{taskkit}:again") == 0
+
+
+def test_nothing_is_remembered_of_a_requeued_task_that_is_deleted(backend, raw):
+    register(backend)
+    backend.put([task := new_task()])
+    backend.settle("w", ends(claim(backend), Outcome.FAIL))
+    backend.requeue([task.id], NOW)
+    backend.delete([task.id])
+    assert not raw.keys("*again*")
 
 
 def test_a_batch_is_purged_in_pieces(backend, done):

@@ -87,8 +87,7 @@ local function leave(batch, place, gone)
   local task = records().task_of(id, #batch.group, raw)
   local head = task.head
   if head[STATE] == batch.state and tonumber(head[DONE]) + head[TTL] <= instant then
-    call('DEL', key_of(id))
-    call('ZREM', P .. 'ids', id)
+    records().erase(id)
     over(id)
     return true
   end

@@ -94,14 +94,48 @@ local function load(id, glen)
   return task_of(id, glen, raw, entry and read_run(entry))
 end
 
+-- ---- tasks that were requeued: their ids are in the set "again"
+--
+-- Such a task lies in the batches of all its ends (see finished), and only its record tells in which
+-- of them it is counted. So the server may not remove that by itself; trim does. There are few of
+-- them: each script asks once whether there are any.
+
+local are_some_again = nil
+
+local function some_again()
+  if are_some_again == nil then
+    are_some_again = call('EXISTS', P .. 'again') == 1
+  end
+  return are_some_again
+end
+
+local function mark_again(id)
+  call('SADD', P .. 'again', id)
+  are_some_again = true
+end
+
+local function is_again(id)
+  return some_again() and call('SISMEMBER', P .. 'again', id) == 1
+end
+
+-- ---- written and erased
+
 local function save(task, result)
   local head = task.head
   local raw = (result and '\147' or '\146') .. cmsgpack.pack(head) .. task.rest .. (result or '')
-  if native and head[STATE] ~= 'q' then
+  if native and head[STATE] ~= 'q' and not is_again(task.id) then
     local gone = tonumber(head[DONE]) + head[TTL]
     call('SET', key_of(task.id), raw, 'PXAT', math.ceil(gone / 1000))
   else
     call('SET', key_of(task.id), raw)
+  end
+end
+
+local function erase(id)
+  call('DEL', key_of(id))
+  call('ZREM', P .. 'ids', id)
+  if some_again() then
+    call('SREM', P .. 'again', id)
   end
 end
 
@@ -142,7 +176,9 @@ return {
   read_run = read_run,
   task_of = task_of,
   load = load,
+  mark_again = mark_again,
   save = save,
+  erase = erase,
   lengthen = lengthen,
   limited = limited,
   note = note,

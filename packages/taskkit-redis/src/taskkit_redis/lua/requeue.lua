@@ -17,6 +17,7 @@ for place = 4, #ARGV, 2 do
     local state = head[STATE]
     if (state == 'f' or state == 'l' or state == 'c') and not queue().holder(task) then
       finished().unfile(state, task.group)
+      records().mark_again(task.id)
       head[STATE], head[DUE], head[EXPIRES] = 'q', due, ''
       head[RETRIES], head[LOSSES], head[DONE], head[FAILURE] = 0, 0, '', false
       queue().hold_key(task)

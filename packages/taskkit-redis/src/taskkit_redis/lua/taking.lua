@@ -61,7 +61,7 @@ local function consider(group, id, member, raw)
   end
   if not raw then
     -- Evicted, or removed by hand: there is nothing to run.
-    call('ZREM', P .. 'ids', id)
+    records().erase(id)
     count_group(group, -1)
     return 0
   end

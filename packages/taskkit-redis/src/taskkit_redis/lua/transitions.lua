@@ -94,15 +94,13 @@ local function remove(task)
     queue().free_key(task)
   elseif task.broken then
     -- Nobody knows where it lies; claims and purges drop what has no record.
-    call('ZREM', P .. 'ids', task.id)
   elseif state == 'q' then
     queue().dequeue(task)
     queue().free_key(task)
   else
     finished().unfile(state, task.group)
   end
-  call('DEL', key_of(task.id))
-  call('ZREM', P .. 'ids', task.id)
+  records().erase(task.id)
   count_group(task.group, -1)
   over(task.id)
 end
@@ -112,7 +110,7 @@ local function forget(id, run)
   call('HDEL', P .. 'running', id)
   call('SREM', P .. 'run:' .. run.worker, id)
   call('HINCRBY', P .. 'busy', string.sub(id, 1, run.glen), -1)
-  call('ZREM', P .. 'ids', id)
+  records().erase(id)
 end
 
 -- ---- what happens by itself
