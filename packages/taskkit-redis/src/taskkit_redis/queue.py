@@ -38,12 +38,9 @@ def put(store: Store, tasks: Sequence[NewTask]) -> list[PutResult]:
         # A group that is full refuses all, so each is asked before any is told. Between the two
         # another client may fill it: then the other partitions have put their tasks already.
         looks: dict[int, Command] = {n: (1, 1, *_arguments(mine)) for n, mine in places.items()}
-        for answer in store.call_all("put", looks).values():
-            _refuse_full(answer)
+        _call_put(store, looks)
     calls: dict[int, Command] = {n: (1, 0, *_arguments(mine)) for n, mine in places.items()}
-    answers = store.call_all("put", calls)
-    for answer in answers.values():
-        _refuse_full(answer)
+    answers = _call_put(store, calls)
     if len(places) == 1:
         [answer] = answers.values()
         return [_put_result(task, one) for task, one in zip(tasks, answer, strict=True)]
@@ -69,8 +66,21 @@ def _arguments(tasks: Sequence[NewTask]) -> list[Any]:
     return [part for task in tasks for part in codec.task_arguments(task)]
 
 
+def _call_put(store: Store, calls: Mapping[int, Command]) -> dict[int, Any]:
+    """Return what partitions answer, once each has made what room can be made."""
+    answers: dict[int, Any] = {}
+    left = calls
+    while left:
+        answers |= store.call_all("put", left)
+        for number in left:
+            _refuse_full(answers[number])
+        # Each round cancels some of what has expired there, until there is room or no more of it.
+        left = {number: left[number] for number in left if answers[number][0] == b"AGAIN"}
+    return answers
+
+
 def _refuse_full(answer: Any) -> None:
-    if answer and answer[0] == b"FULL":
+    if answer[0] == b"FULL":
         raise QueueFull(answer[1].decode(), int(answer[2]))
 
 

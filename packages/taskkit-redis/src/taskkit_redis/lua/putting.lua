@@ -36,11 +36,11 @@ local function judge(first)
       local mine = keys[group] or {}
       keys[group] = mine
       local key = chosen[UNIQUE]
-      local tail = mine[key] or call('HGET', P .. 'u:' .. group, key)
-      if tail then
-        answer = group .. '_' .. tail
+      local holder = mine[key] or transitions().holder(group, key)
+      if holder then
+        answer = holder
       else
-        mine[key] = tail_at(place)
+        mine[key] = id
       end
     end
     if answer == NEW then
@@ -161,13 +161,13 @@ local function put_all(first, bounded, only_looks)
   if nothing_special and not only_looks and all_are_plain(first) then
     return put_plainly(first)
   end
-  -- What has expired takes no room and holds no key.
-  transitions().sweep(100)
+  -- What has expired takes no room.
+  local may_be_left = transitions().sweep(100)
   local answers, options, grown = judge(first)
   if bounded then
     local group, most = too_full(grown)
     if group then
-      return { 'FULL', group, most }
+      return { may_be_left and 'AGAIN' or 'FULL', group, most }
     end
   end
   if not only_looks then

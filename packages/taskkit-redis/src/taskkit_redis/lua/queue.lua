@@ -47,12 +47,6 @@ end
 
 -- ---- unique keys
 
-local function holder(task)
-  local key = task.options[UNIQUE]
-  local tail = key and call('HGET', P .. 'u:' .. task.group, key)
-  return tail and tail ~= task.tail and (task.group .. '_' .. tail) or nil
-end
-
 local function hold_key(task)
   if task.options[UNIQUE] then
     call('HSET', P .. 'u:' .. task.group, task.options[UNIQUE], task.tail)
@@ -98,7 +92,6 @@ return {
   parking = parking,
   unpark = unpark,
   unlock = unlock,
-  holder = holder,
   hold_key = hold_key,
   free_key = free_key,
   dequeue = dequeue,

@@ -6,16 +6,16 @@
 -- Answers for each D (done), R (refused) or U (unknown).
 
 local answers, due = {}, resolve(ARGV[3])
-transitions().sweep(1000)
 for place = 4, #ARGV, 2 do
-  local task = records().load(ARGV[place], tonumber(ARGV[place + 1]))
+  local task = transitions().load(ARGV[place], tonumber(ARGV[place + 1]))
   local answer = 'R'
   if not task then
     answer = 'U'
   else
     local head = task.head
     local state = head[STATE]
-    if (state == 'f' or state == 'l' or state == 'c') and not queue().holder(task) then
+    local has_ended = state == 'f' or state == 'l' or state == 'c'
+    if has_ended and not transitions().holder(task.group, task.options[UNIQUE], task.tail) then
       finished().unfile(state, task.group)
       records().mark_again(task.id)
       head[STATE], head[DUE], head[EXPIRES] = 'q', due, ''

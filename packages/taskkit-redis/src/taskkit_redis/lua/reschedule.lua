@@ -6,9 +6,8 @@
 -- Answers for each D (done), R (refused) or U (unknown).
 
 local answers, due = {}, resolve(ARGV[3])
-transitions().sweep(1000)
 for place = 4, #ARGV, 2 do
-  local task = records().load(ARGV[place], tonumber(ARGV[place + 1]))
+  local task = transitions().load(ARGV[place], tonumber(ARGV[place + 1]))
   local answer = 'R'
   if not task then
     answer = 'U'

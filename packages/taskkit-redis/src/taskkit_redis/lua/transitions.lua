@@ -40,14 +40,72 @@ local function finish(task, state, failure, result)
   over(task.id)
 end
 
--- Back to the queue. The request to cancel came first; only then does it matter whether the unique
--- key is free.
+-- ---- what has expired: it holds nothing any more, whether or not a sweep has come to it
+
+-- Cancel a task if it was not claimed in time; return whether that was so.
+local function expire(task)
+  local head = task.head
+  local is_late = head[EXPIRES] ~= '' and head[EXPIRES] <= now
+  if not is_late or head[STATE] ~= 'q' or task.run then
+    return false
+  end
+  queue().dequeue(task)
+  finish(task, 'c', { 'expired', 'not claimed before it expired', '' })
+  return true
+end
+
+local function first_expired(most)
+  return call('ZRANGEBYLEX', P .. 'x', '-', '(' .. now .. END, 'LIMIT', 0, most)
+end
+
+-- Cancel some of what was not claimed in time; return whether there may be more.
+local function sweep(most)
+  local found = first_expired(most)
+  for _, member in ipairs(found) do
+    local glen = tonumber(string.sub(member, 19, 21))
+    local task = records().load(string.sub(member, 22), glen)
+    if task then
+      expire(task)
+    end
+    call('ZREM', P .. 'x', member)
+  end
+  return #found == most
+end
+
+-- A task as it is now.
+local function load(id, glen)
+  local task = records().load(id, glen)
+  if task then
+    expire(task)
+  end
+  return task
+end
+
+-- The id that holds a key of a group, if it is another's than that of this tail.
+local function holder(group, key, tail)
+  local other = key and call('HGET', P .. 'u:' .. group, key)
+  if not other or other == tail then
+    return nil
+  end
+  local id = group .. '_' .. other
+  if first_expired(1)[1] then
+    local task = records().load(id, #group)
+    if task and expire(task) then
+      return nil
+    end
+  end
+  return id
+end
+
+-- ---- back to the queue
+
+-- The request to cancel came first; only then does it matter whether the unique key is free.
 local function go_back(task)
   local run = task.was
   if run.cancelling then
     return finish(task, 'c', REQUESTED)
   end
-  local other = queue().holder(task)
+  local other = holder(task.group, task.options[UNIQUE], task.tail)
   if other then
     return finish(task, 'c', { 'superseded', other, '' })
   end
@@ -113,30 +171,15 @@ local function forget(id, run)
   records().erase(id)
 end
 
--- ---- what happens by itself
-
--- Cancel what was not claimed in time; return whether some is left.
-local function sweep(most)
-  local found = call('ZRANGEBYLEX', P .. 'x', '-', '(' .. now .. END, 'LIMIT', 0, most)
-  for _, member in ipairs(found) do
-    local glen = tonumber(string.sub(member, 19, 21))
-    local task = records().load(string.sub(member, 22), glen)
-    if task and task.head[STATE] == 'q' and not task.run then
-      queue().dequeue(task)
-      finish(task, 'c', { 'expired', 'not claimed before it expired', '' })
-    end
-    call('ZREM', P .. 'x', member)
-  end
-  return #found == most
-end
-
 return {
   stop_running = stop_running,
   finish = finish,
+  sweep = sweep,
+  load = load,
+  holder = holder,
   go_back = go_back,
   release = release,
   lose = lose,
   remove = remove,
   forget = forget,
-  sweep = sweep,
 }
