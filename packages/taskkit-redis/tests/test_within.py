@@ -43,6 +43,23 @@ def test_they_do_not_if_something_watched_has_changed(backend, raw):
     assert counts(backend) == {}
 
 
+def test_what_only_watches_is_no_transaction_yet(backend, raw):
+    """Until its multi() redis-py executes each command at once."""
+    with raw.pipeline() as pipeline:
+        pipeline.watch("mine")
+        with pytest.raises(Unsupported, match=r"call its multi\(\) before"):
+            backend.put([new_task()], pipeline)
+        assert counts(backend) == {}
+        pipeline.multi()
+        backend.put([new_task()], pipeline)
+        pipeline.execute()
+        assert counts(backend) == {("mail", "queued"): 1}
+        # After that it is as new.
+        backend.put([new_task()], pipeline)
+        pipeline.reset()
+    assert counts(backend) == {("mail", "queued"): 1}
+
+
 def test_a_server_that_forgets_its_scripts_forgets_no_task(backend, raw):
     with raw.pipeline() as pipeline:
         backend.put([new_task()], pipeline)

@@ -43,6 +43,12 @@ def _pipeline(store: Store, within: object) -> Any:
     # The attribute hides a method of the same name.
     if not vars(within).get("transaction"):
         raise Unsupported(f"within: expected {WITHIN}, found one with transaction=False")
+    if within.watching and not within.explicit_transaction:
+        # redis-py executes at once what is said between watch() and multi().
+        raise Unsupported(
+            f"within: expected {WITHIN}, found one that watches and has not begun its transaction; "
+            "call its multi() before"
+        )
     theirs = _place(within.connection_pool.connection_kwargs)
     ours = _place(getattr(store.topology.node(0).connect, "keywords", None) or {})
     if ours and theirs and ours != theirs:
