@@ -49,6 +49,23 @@ def test_groups_lie_in_many_slots_of_all_masters(backend):
     assert len({store.topology.node(slot).where for slot in slots}) == 3
 
 
+@pytest.fixture
+def nameless(redis_cluster, backend):
+    """A cluster whose nodes tell their ports only."""
+    nodes = backend._store.topology.nodes()
+    for node in nodes:
+        call(node, "CONFIG", "SET", "cluster-preferred-endpoint-type", "unknown-endpoint")
+    yield redis_cluster.url
+    for node in nodes:
+        call(node, "CONFIG", "SET", "cluster-preferred-endpoint-type", "ip")
+
+
+def test_nodes_that_tell_no_name_are_where_we_asked(nameless, opened, options):
+    other = opened(nameless, **options)
+    assert {one.status for one in other.put([new_task(f"g{n}") for n in range(12)])} == {"put"}
+    assert len({node.where for node in other._store.topology.nodes()}) == 3
+
+
 def test_a_worker_of_many_groups(backend):
     """Its lease holds in all of them, and ends in all of them."""
     tasks = [new_task(f"g{n % 12}") for n in range(48)]

@@ -67,6 +67,17 @@ def test_parameters_of_the_url_and_options():
         ("redis://h/one", {}, "expected the number of a database, found 'one'"),
         ("redis://h/1/2", {}, "expected nothing behind the database"),
         ("redis://h:port", {}, "expected a host and a port, found 'h:port'"),
+        (5, {}, "url: expected one such as .*, found a value of type int"),
+        (b"redis://h", {}, "url: expected one such as .*, found a value of type bytes"),
+        ("redis://[::1", {}, "url: expected one such as .*square brackets"),
+        ("redis://u:p@h\u2100", {}, "url: expected one such as .*cannot be taken apart"),
+        ("redis://a..b", {}, "host: expected .* of 1 to 63 characters each, found 'a..b'"),
+        (f"redis://h,{'a' * 64}", {}, "host: expected .* of 1 to 63 characters each"),
+        ("redis://a\0b", {}, "host: expected"),
+        ("redis://h:99999", {}, "port: expected a whole number from 1 to 65535, found 99999"),
+        ("redis://h:0", {}, "port: expected a whole number from 1"),
+        (f"redis://h:{'9' * 5000}", {}, "expected a host and a port"),
+        (f"redis://h/{'9' * 5000}", {}, "expected the number of a database"),
         ("redis+sentinel://h", {}, "expected the name of the master"),
         ("redis+cluster://h/1", {}, "a cluster has one only"),
         ("unix://", {}, "expected the path of a socket"),
@@ -75,6 +86,13 @@ def test_parameters_of_the_url_and_options():
         ("redis://h", {"passwort": "x"}, "found 'passwort'; did you mean 'password'"),
         ("redis://h", {"prefix": "a*"}, "prefix: expected 1 to 60 letters"),
         ("redis://h", {"prefix": ""}, "prefix: expected 1 to 60 letters"),
+        ("redis://h", {"prefix": 5}, "prefix: expected 1 to 60 letters"),
+        (
+            "redis://h",
+            {"shards": ["mail"]},
+            "shards: expected numbers by group.*found ..mail",
+        ),
+        ("redis://h", {"shards": "mail"}, "shards: expected numbers by group"),
         ("redis://h", {"timeout": 0}, "timeout: expected seconds, more than 0"),
         ("redis://h", {"partitions": 0}, "partitions: expected a whole number from 1"),
         ("redis://h", {"shards": {"mail": 2}}, "shards of 'mail': .* from 1 to 1"),
@@ -90,6 +108,10 @@ def test_no_message_shows_a_password():
     with pytest.raises(InvalidSetting) as caught:
         read_settings("redis://u:secret@h/x", {})
     assert "secret" not in str(caught.value)
+    with pytest.raises(InvalidSetting) as caught:
+        read_settings("redis://u:secret@h\u2100", {})
+    assert "secret" not in str(caught.value)
+    assert caught.value.__suppress_context__  # urlsplit's own words show it
     settings = read_settings("redis://u:secret@h", {"sentinel_password": "hidden"})
     backend = connect_url("redis://u:secret@h")
     assert "secret" not in repr(settings) + repr(backend)

@@ -125,14 +125,15 @@ _IN_URL: Final[Mapping[str, type[str | float | int]]] = {
 }
 
 
-def read_settings(url: str | None, options: Mapping[str, Any]) -> Settings:
+def read_settings(url: object, options: Mapping[str, Any]) -> Settings:
     """Return the settings of a URL and options.
 
     Raises:
         InvalidSetting: one of them is not understood; says what was expected.
     """
-    if url is None:
-        raise InvalidSetting("url: expected one such as 'redis://localhost:6379/0', found none")
+    if not isinstance(url, str):
+        found = "none" if url is None else f"a value of type {type(url).__name__}"
+        raise InvalidSetting(f"url: expected {_EXAMPLE}, found {found}")
     server, in_url = _server(url)
     chosen = {**in_url, **options}
     if server.kind == "cluster":
@@ -141,16 +142,23 @@ def read_settings(url: str | None, options: Mapping[str, Any]) -> Settings:
 
 
 def _check(settings: Settings) -> None:
-    if not _PREFIX.fullmatch(str(settings.prefix)):
+    for host, port in settings.server.addresses:
+        _check_host(host)
+        check_int("port", port, 1, 65535)
+    prefix: object = settings.prefix
+    if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
         raise InvalidSetting(
-            "prefix: expected 1 to 60 letters, digits and '_', '.', ':', '-', "
-            f"found {settings.prefix!r}"
+            f"prefix: expected 1 to 60 letters, digits and '_', '.', ':', '-', found {prefix!r}"
         )
     check_duration("timeout", settings.timeout, zero=False)
     check_duration("connect_timeout", settings.connect_timeout, zero=False)
     check_duration("replicas_timeout", settings.replicas_timeout, zero=False)
     check_int("partitions", settings.partitions, 1, 1024)
     check_int("replicas", settings.replicas, 0, 100)
+    if not isinstance(settings.shards, Mapping):
+        raise InvalidSetting(
+            f"shards: expected numbers by group, as {{'mail': 4}}, found {settings.shards!r}"
+        )
     for group, count in settings.shards.items():
         check_group(group)
         check_int(f"shards of {group!r}", count, 1, settings.partitions)
@@ -161,11 +169,35 @@ def _check(settings: Settings) -> None:
             )
 
 
+def _check_host(host: str) -> None:
+    try:
+        # As Python does it for each connection, in the middle of a call.
+        is_name = host.isprintable() and bool(host.encode("idna"))
+    except UnicodeError:
+        is_name = False
+    if not is_name:
+        raise InvalidSetting(
+            "host: expected an address, or a name with parts of 1 to 63 characters each, "
+            f"found {host!r}"
+        )
+
+
 # ---- the URL
+
+_EXAMPLE: Final = "one such as 'redis://localhost:6379/0' or 'redis://[::1]:6379'"
+
+_DIGITS: Final = 9
+"""Of a port or a database, at most: Python makes no number of thousands."""
 
 
 def _server(url: str) -> tuple[Server, dict[str, Any]]:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its words may show a password
+        raise InvalidSetting(
+            f"url: expected {_EXAMPLE}, found one that cannot be taken apart; look at its square "
+            "brackets, and for characters that look like others"
+        ) from None
     if parts.scheme not in _SCHEMES:
         # Only the scheme is shown: the rest of a URL may hold a password.
         raise InvalidSetting(
@@ -199,8 +231,8 @@ def _address(text: str, port: int) -> Address:
     host, separator, number = text.rpartition(":")
     if not separator or number.endswith("]"):
         host, number = text, str(port)
-    if not number.isdecimal():
-        raise InvalidSetting(f"url: expected a host and a port, found {text!r}")
+    if not number.isdecimal() or len(number) > _DIGITS:
+        raise InvalidSetting(f"url: expected a host and a port, found {text[:200]!r}")
     return host.strip("[]") or "localhost", int(number)
 
 
@@ -223,8 +255,8 @@ def _path(kind: Kind, path: str) -> tuple[str, int]:
 
 
 def _db(text: str) -> int:
-    if not text.isdecimal():
-        raise InvalidSetting(f"url: expected the number of a database, found {text!r}")
+    if not text.isdecimal() or len(text) > _DIGITS:
+        raise InvalidSetting(f"url: expected the number of a database, found {text[:200]!r}")
     return int(text)
 
 

@@ -196,7 +196,9 @@ class Clustered:
                 continue
             holders: list[Address | None] = [None] * _SLOTS
             for first, last, (host, port, *_), *_replicas in found:
-                holder = (host.decode() or address[0], int(port))
+                # Behind one address for all, nodes tell no name: it is the one that was asked, and
+                # only the ports differ.
+                holder = (host.decode() if host else address[0], int(port))
                 for slot in range(first, last + 1):
                     holders[slot] = holder
             if any(holders):
