@@ -59,6 +59,11 @@ def test_parameters_of_the_url_and_options():
     assert (settings.timeout, settings.replicas, settings.prefix) == (2.5, 1, "app:1")
 
 
+def test_what_bounds_a_wait_for_replicas_bounds_nothing_without_them():
+    assert read_settings("redis://h?timeout=0.5", {}).replicas_timeout == 1
+    assert read_settings("redis://h?replicas=1&replicas_timeout=0.001", {}).replicas == 1
+
+
 @pytest.mark.parametrize(
     ("url", "options", "words"),
     [
@@ -94,6 +99,9 @@ def test_parameters_of_the_url_and_options():
         ),
         ("redis://h", {"shards": "mail"}, "shards: expected numbers by group"),
         ("redis://h", {"timeout": 0}, "timeout: expected seconds, more than 0"),
+        ("redis://h", {"replicas_timeout": 0.0009}, "replicas_timeout: expected .* from 0.001"),
+        ("redis://h", {"replicas": 1, "replicas_timeout": 5}, "less than timeout, which is 5"),
+        ("redis://h?timeout=0.5", {"replicas": 1}, "replicas_timeout: .* found 1.0"),
         ("redis://h", {"partitions": 0}, "partitions: expected a whole number from 1"),
         ("redis://h", {"shards": {"mail": 2}}, "shards of 'mail': .* from 1 to 1"),
         ("redis+cluster://h", {"shards": {"mail.x": 2}}, "expected a group without a dot"),

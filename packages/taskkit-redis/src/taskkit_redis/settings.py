@@ -31,6 +31,9 @@ _PORTS: Final[Mapping[Kind, int]] = {"standalone": 6379, "sentinel": 26379, "clu
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
 """Characters that mean nothing in a hash tag or a pattern."""
 
+_SHORTEST_WAIT: Final = 0.001
+"""Seconds: WAIT takes whole milliseconds, and 0 means without end."""
+
 PARTITIONS_OF_A_CLUSTER: Final = 64
 """Enough that each of a dozen masters gets its share; few enough to ask them all."""
 
@@ -72,7 +75,7 @@ class Settings:
     replicas: int = 0
     """How many replicas have to confirm a write before it counts as done (``WAIT``)."""
     replicas_timeout: float = 1.0
-    """Seconds that they may take."""
+    """Seconds that they may take: fewer than ``timeout``."""
     allow_eviction: bool = False
     """Work with a server that may throw tasks away when its memory is full."""
     username: str | None = None
@@ -152,9 +155,9 @@ def _check(settings: Settings) -> None:
         )
     check_duration("timeout", settings.timeout, zero=False)
     check_duration("connect_timeout", settings.connect_timeout, zero=False)
-    check_duration("replicas_timeout", settings.replicas_timeout, zero=False)
-    check_int("partitions", settings.partitions, 1, 1024)
     check_int("replicas", settings.replicas, 0, 100)
+    _check_replicas(settings)
+    check_int("partitions", settings.partitions, 1, 1024)
     if not isinstance(settings.shards, Mapping):
         raise InvalidSetting(
             f"shards: expected numbers by group, as {{'mail': 4}}, found {settings.shards!r}"
@@ -179,6 +182,21 @@ def _check_host(host: str) -> None:
         raise InvalidSetting(
             "host: expected an address, or a name with parts of 1 to 63 characters each, "
             f"found {host!r}"
+        )
+
+
+def _check_replicas(settings: Settings) -> None:
+    seconds = settings.replicas_timeout
+    check_duration("replicas_timeout", seconds, zero=False)
+    if seconds < _SHORTEST_WAIT:
+        raise InvalidSetting(
+            f"replicas_timeout: expected seconds from {_SHORTEST_WAIT}, found {seconds}"
+        )
+    # The server's answer to WAIT has to come before we stop listening for it.
+    if settings.replicas and seconds >= settings.timeout:
+        raise InvalidSetting(
+            f"replicas_timeout: expected less than timeout, which is {settings.timeout}, "
+            f"found {seconds}"
         )
 
 
