@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from rediscase import claim, counts, new_task, register, succeed
+from rediscase import LEASE, claim, counts, new_task, register, succeed
 
 from taskkit.errors import BackendError, Unavailable, Unsupported
 from taskkit.records import Limits, Query
@@ -56,6 +56,38 @@ def test_a_running_task_whose_record_is_gone(backend, raw):
     backend.configure("mail", Limits(max_running=1))
     backend.put([new_task()])
     assert len(claim(backend)) == 1
+
+
+def beat_twice(backend, held=()):
+    for _ in range(2):
+        backend.heartbeat("w", LEASE, list(held), {})
+
+
+def test_a_lock_is_free_when_the_record_of_its_holder_is_gone(backend, raw):
+    register(backend)
+    holder, next_one = new_task(lock_key="l"), new_task(lock_key="l")
+    backend.put([holder, next_one, new_task(lock_key="m")])
+    claims = claim(backend)
+    kept = [(one.task.id, one.token) for one in claims if one.task.id != holder.id]
+    assert len(kept) == 1
+    raw.delete("{taskkit}:t:" + holder.id)
+    beat_twice(backend, kept)
+    assert [one.task.id for one in claim(backend)] == [next_one.id]
+    assert raw.hgetall("{taskkit}:l:mail") == {b"l": b"1", b"m": b"1"}
+    assert raw.hgetall("{taskkit}:groups") == {b"mail": b"2"}
+
+
+def test_which_locks_are_held_is_not_guessed(backend, raw):
+    """Whose record is gone may run still, and nobody knows what it holds."""
+    register(backend)
+    tasks = [new_task(lock_key="l", lock_limit=2) for _ in range(5)]
+    backend.put(tasks)
+    one, two = claim(backend)
+    raw.delete(*("{taskkit}:t:" + each.task.id for each in (one, two)))
+    beat_twice(backend, [(two.task.id, two.token)])
+    assert claim(backend) == []
+    beat_twice(backend)
+    assert [each.task.id for each in claim(backend)] == [task.id for task in tasks[2:4]]
 
 
 def test_a_server_that_is_not_there(opened):

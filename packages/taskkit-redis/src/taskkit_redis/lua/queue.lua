@@ -34,14 +34,54 @@ local function unpark(group, lock)
   end
 end
 
+local function free_lock(group, lock)
+  local key = P .. 'l:' .. group
+  if call('HINCRBY', key, lock, -1) <= 0 then
+    call('HDEL', key, lock)
+  end
+  unpark(group, lock)
+end
+
 local function unlock(task)
-  local lock = task.options[LOCK]
-  if lock then
-    local key = P .. 'l:' .. task.group
-    if call('HINCRBY', key, lock, -1) <= 0 then
-      call('HDEL', key, lock)
+  if task.options[LOCK] then
+    free_lock(task.group, task.options[LOCK])
+  end
+end
+
+-- How often each lock of a group is held, by the records of what runs; nil: one of them is gone.
+local function held_locks(group)
+  local held = {}
+  local entries = call('HGETALL', P .. 'running')
+  for place = 1, #entries, 2 do
+    local id, run = entries[place], records().read_run(entries[place + 1])
+    if string.sub(id, 1, run.glen) == group then
+      local raw = call('GET', key_of(id))
+      if not raw then
+        return nil
+      end
+      local lock = not is_plain(raw) and records().task_of(id, run.glen, raw).options[LOCK]
+      if lock then
+        held[lock] = (held[lock] or 0) + 1
+      end
     end
-    unpark(task.group, lock)
+  end
+  return held
+end
+
+-- A claim has ended whose record is gone, and with it what lock it held: so they are counted anew.
+-- While another such task runs, nobody can; then the end of that one does it.
+local function recount_locks(group)
+  local key = P .. 'l:' .. group
+  local held = call('EXISTS', key) == 1 and held_locks(group)
+  if not held then
+    return
+  end
+  local counted = call('HGETALL', key)
+  for place = 1, #counted, 2 do
+    local lock = counted[place]
+    for _ = (held[lock] or 0) + 1, tonumber(counted[place + 1]) do
+      free_lock(group, lock)
+    end
   end
 end
 
@@ -92,6 +132,7 @@ return {
   parking = parking,
   unpark = unpark,
   unlock = unlock,
+  recount_locks = recount_locks,
   hold_key = hold_key,
   free_key = free_key,
   dequeue = dequeue,

@@ -9,19 +9,23 @@
 
 -- ---- what a claim leaves behind
 
+local function leave_worker(id, group, worker)
+  call('HDEL', P .. 'running', id)
+  call('HDEL', P .. 'progress', id)
+  call('SREM', P .. 'run:' .. worker, id)
+  if call('HINCRBY', P .. 'busy', group, -1) <= 0 then
+    call('HDEL', P .. 'busy', group)
+  end
+  if records().limited(group) then
+    wake(group)
+  end
+end
+
 -- Take a running task off its worker; its place and its lock are free.
 local function stop_running(task)
   local run = task.run
-  call('HDEL', P .. 'running', task.id)
-  call('HDEL', P .. 'progress', task.id)
-  call('SREM', P .. 'run:' .. run.worker, task.id)
-  if call('HINCRBY', P .. 'busy', task.group, -1) <= 0 then
-    call('HDEL', P .. 'busy', task.group)
-  end
+  leave_worker(task.id, task.group, run.worker)
   queue().unlock(task)
-  if records().limited(task.group) then
-    wake(task.group)
-  end
   local head = records().lengthen(task.head)
   head[SETTLED] = run.token .. (task.outcome or '')
   head[BEGAN] = run.began
@@ -165,10 +169,12 @@ end
 
 -- A claim whose record was evicted, or removed by hand.
 local function forget(id, run)
-  call('HDEL', P .. 'running', id)
-  call('SREM', P .. 'run:' .. run.worker, id)
-  call('HINCRBY', P .. 'busy', string.sub(id, 1, run.glen), -1)
+  local group = string.sub(id, 1, run.glen)
+  leave_worker(id, group, run.worker)
+  queue().recount_locks(group)
   records().erase(id)
+  count_group(group, -1)
+  over(id)
 end
 
 return {
