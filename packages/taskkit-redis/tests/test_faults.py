@@ -77,6 +77,22 @@ def test_a_lock_is_free_when_the_record_of_its_holder_is_gone(backend, raw):
     assert raw.hgetall("{taskkit}:groups") == {b"mail": b"2"}
 
 
+@pytest.mark.parametrize("scope", ["queued", "unfinished"])
+def test_a_key_is_free_when_the_record_of_its_holder_is_gone(backend, raw, scope):
+    register(backend)
+    holder, again = [new_task(unique_key="k", unique_scope=scope) for _ in range(2)]
+    backend.put([holder])
+    if scope == "unfinished":
+        claim(backend)
+    raw.delete("{taskkit}:t:" + holder.id)
+    if scope == "unfinished":
+        # It may run still.
+        assert [one.status for one in backend.put([again])] == ["duplicate"]
+        beat_twice(backend)
+    assert [one.status for one in backend.put([again])] == ["put"]
+    assert [one.task.id for one in claim(backend)] == [again.id]
+
+
 def test_which_locks_are_held_is_not_guessed(backend, raw):
     """Whose record is gone may run still, and nobody knows what it holds."""
     register(backend)

@@ -92,6 +92,9 @@ local function holder(group, key, tail)
     return nil
   end
   local id = group .. '_' .. other
+  if call('EXISTS', key_of(id)) == 0 and call('HEXISTS', P .. 'running', id) == 0 then
+    return nil -- evicted, or removed by hand
+  end
   if first_expired(1)[1] then
     local task = records().load(id, #group)
     if task and expire(task) then
