@@ -5,6 +5,7 @@
 -- Answers for each D (done), Q (requested), R (refused) or U (unknown).
 
 local answers = {}
+transitions().sweep(1000)
 for place = 3, #ARGV, 2 do
   local task = transitions().load(ARGV[place], tonumber(ARGV[place + 1]))
   local answer = 'R'

@@ -6,6 +6,7 @@
 -- Answers for each D (done), R (refused) or U (unknown).
 
 local answers, due = {}, resolve(ARGV[3])
+transitions().sweep(1000)
 for place = 4, #ARGV, 2 do
   local task = transitions().load(ARGV[place], tonumber(ARGV[place + 1]))
   local answer = 'R'

@@ -58,13 +58,12 @@ local function expire(task)
   return true
 end
 
-local function first_expired(most)
-  return call('ZRANGEBYLEX', P .. 'x', '-', '(' .. now .. END, 'LIMIT', 0, most)
-end
+-- Whether there may be more than what was swept; nil: nobody has swept yet.
+local may_be_left = nil
 
 -- Cancel some of what was not claimed in time; return whether there may be more.
 local function sweep(most)
-  local found = first_expired(most)
+  local found = call('ZRANGEBYLEX', P .. 'x', '-', '(' .. now .. END, 'LIMIT', 0, most)
   for _, member in ipairs(found) do
     local glen = tonumber(string.sub(member, 19, 21))
     local task = records().load(string.sub(member, 22), glen)
@@ -73,7 +72,8 @@ local function sweep(most)
     end
     call('ZREM', P .. 'x', member)
   end
-  return #found == most
+  may_be_left = #found == most
+  return may_be_left
 end
 
 -- A task as it is now.
@@ -95,13 +95,13 @@ local function holder(group, key, tail)
   if call('EXISTS', key_of(id)) == 0 and call('HEXISTS', P .. 'running', id) == 0 then
     return nil -- evicted, or removed by hand
   end
-  if first_expired(1)[1] then
-    local task = records().load(id, #group)
-    if task and expire(task) then
-      return nil
-    end
+  if may_be_left == nil then
+    sweep(100)
   end
-  return id
+  if may_be_left then
+    load(id, #group)
+  end
+  return call('HEXISTS', P .. 'u:' .. group, key) == 1 and id or nil
 end
 
 -- ---- back to the queue
