@@ -122,6 +122,15 @@ def test_a_batch_over_many_groups_and_limits(backend):
     assert len(claim(backend, 1000)) == 1200 - 1000 - 3
 
 
+def test_what_is_paused_hides_nothing_that_comes_before_its_resumption(backend, clock):
+    now = clock.now()
+    backend.pause(["mail.a"], now + 20 * SECOND)
+    backend.put([new_task("mail.a", due=now + SECOND), new_task("mail.b", due=now + 5 * SECOND)])
+    assert backend.claim("w", {"mail": 1}).next_due == now + 5 * SECOND
+    backend.pause(["mail.b"], now + 30 * SECOND)
+    assert backend.claim("w", {"mail": 1}).next_due == now + 20 * SECOND
+
+
 def test_the_largest_batches_go_through(backend):
     tasks = [new_task() for _ in range(10_000)]
     assert {one.status for one in backend.put(tasks)} == {"put"}
