@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -15,6 +17,7 @@ from taskkit.errors import (
     TaskLost,
     TaskNotFound,
 )
+from taskkit.limits import check_duration
 from taskkit.records import Record
 from taskkit.task import Failure, State
 
@@ -23,7 +26,10 @@ if TYPE_CHECKING:
 
 T_co = TypeVar("T_co", covariant=True)
 
-_ASYNC_WAITERS: Final = 64
+ASYNC_WAITERS: Final = 64
+"""Threads in which all ``aget`` of this process wait, and …"""
+_ASYNC_READERS: Final = 8
+"""… those in which they read, so that whoever waits keeps nobody from seeing that it is over."""
 _SLICE: Final = 1.0
 """Seconds of one wait in ``aget``: how long a cancelled one may keep its thread."""
 
@@ -84,7 +90,7 @@ class Result(Generic[T_co]):
         """Wait until the task has finished and return its result, decoded.
 
         Args:
-            timeout: Seconds to wait at the most; None waits for ever, 0 only looks.
+            timeout: Seconds to wait at the most; None waits for ever, 0 and less only look.
             allow_in_task: Permit it inside a task, where it occupies a slot that the awaited task
                 may need.
             avoid_assertion: An older name of ``allow_in_task``.
@@ -94,9 +100,10 @@ class Result(Generic[T_co]):
             TaskFailed: it failed (``TaskLost``, ``TaskCancelled``: it was lost or cancelled).
             TaskNotFound: the store does not know it.
             ResultGetPrevented: called inside a task.
+            InvalidTask: the timeout is not a number of seconds.
         """
         self._check_place(allow=allow_in_task or avoid_assertion)
-        end = None if timeout is None else monotonic() + timeout
+        end = _end_of(timeout)
         while True:
             record = self.record
             if record.state.finished:
@@ -112,17 +119,22 @@ class Result(Generic[T_co]):
 
         self._check_place(allow=allow_in_task)
         loop = asyncio.get_running_loop()
-        end = None if timeout is None else monotonic() + timeout
+        end = _end_of(timeout)
         while True:
-            record = await loop.run_in_executor(_waiters(), lambda: self.record)
+            record = await loop.run_in_executor(_readers(), lambda: self.record)
             if record.state.finished:
                 return self._outcome(record)
-            remaining = _SLICE if end is None else end - monotonic()
-            if remaining <= 0:
+            remaining = None if end is None else end - monotonic()
+            if remaining is not None and remaining <= 0:
                 raise self._timed_out(record, timeout)
-            await loop.run_in_executor(
-                _waiters(), self._kit.backend.wait_done, self.id, min(remaining, _SLICE)
-            )
+            part = _SLICE if remaining is None else min(remaining, _SLICE)
+            # The time to get a thread counts too: where all are taken, it may be all there is.
+            # What gives up in the queue leaves it; what has a thread, at the end of its slice.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(remaining):
+                    await loop.run_in_executor(
+                        _waiters(), self._kit.backend.wait_done, self.id, part
+                    )
 
     def _check_place(self, *, allow: bool) -> None:
         from taskkit.context import in_task
@@ -146,7 +158,27 @@ class Result(Generic[T_co]):
         raise _RAISED[record.state](self.id, failure)
 
 
+def _end_of(timeout: float | None) -> float | None:
+    if timeout is None:
+        return None
+    # What a caller has left of a time of its own may be less than nothing.
+    seconds = 0 if isinstance(timeout, int | float) and timeout < 0 else timeout
+    check_duration("timeout", seconds)
+    return monotonic() + seconds
+
+
 @cache
 def _waiters() -> ThreadPoolExecutor:
     # Not the loop's own pool: on two cores that has six threads, and waiting fills them.
-    return ThreadPoolExecutor(_ASYNC_WAITERS, thread_name_prefix="taskkit-aget")
+    return ThreadPoolExecutor(ASYNC_WAITERS, thread_name_prefix="taskkit-aget")
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_ASYNC_READERS, thread_name_prefix="taskkit-aget-read")
+
+
+if hasattr(os, "register_at_fork"):
+    # A fork has the pools but not their threads: what it handed them would wait for ever.
+    os.register_at_fork(after_in_child=_waiters.cache_clear)
+    os.register_at_fork(after_in_child=_readers.cache_clear)
