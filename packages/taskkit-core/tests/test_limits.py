@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taskkit import IntervalSchedule, Kit, TaskRegistry, exponential, fixed
 from taskkit.errors import InvalidInput, InvalidSetting, InvalidTask
 from taskkit.groups import covered, covers, owner
 from taskkit.ids import new_id
 from taskkit.limits import LATEST, check_group, check_tasks
+from taskkit.memory import MemoryBackend
 from taskkit.settings import Slots, WorkerSettings
 from taskkit.task import TRANSITIONS, After, NewTask, State
 
@@ -70,6 +72,9 @@ def test_other_names_are_not(group):
         ("labels", {"": 1}),
         ("labels", {"a": math.nan}),
         ("labels", {"a": [1]}),
+        ("labels", {"a": math.inf}),
+        ("labels", {"a": 2**53 + 1}),
+        ("labels", {"a": -(2**53) - 1}),
         ("labels", {str(n): n for n in range(33)}),
         ("id", "other_" + "0" * 32),
     ],
@@ -77,6 +82,50 @@ def test_other_names_are_not(group):
 def test_a_field_outside_its_limits_is_refused_by_name(field, wrong):
     with pytest.raises(InvalidTask, match=field.rstrip("s")):
         check_tasks([task(), task(), task(**{field: wrong})])
+
+
+# No float holds the first; Python does not even write the second.
+HUGE = [pytest.param(10**400, id="huge"), pytest.param(10**5000, id="unprintable")]
+
+
+@pytest.mark.parametrize("number", HUGE)
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("field", ["due", "priority", "ttl", "timeout", "expires", "lock_limit"])
+def test_a_number_beyond_every_float_is_refused_as_any_other(field, sign, number):
+    with pytest.raises(InvalidTask, match=f"{field}: expected .*, found"):
+        check_tasks([task(**{field: sign * number})])
+
+
+@pytest.mark.parametrize("number", HUGE)
+def test_so_it_is_wherever_seconds_or_numbers_are_given(number):
+    tasks = TaskRegistry()
+    kit = Kit(MemoryBackend(), tasks)
+    named = tasks.task(name="named")(lambda: None)
+    for refused in (
+        lambda: named.options(due=number),
+        lambda: named.options(expires=number),
+        lambda: named.options(ttl=number),
+        lambda: named.options(timeout=number),
+        lambda: named.options(labels={"a": number}).delay(),
+        lambda: tasks.task(expires=number)(repr),
+        lambda: exponential(number),
+        lambda: exponential(1, number),
+        lambda: fixed(number),
+        lambda: kit.initiate_task("mail", "named", due=number),
+        lambda: kit.initiate_task("mail", "named", labels={"a": -number}),
+        lambda: kit.pause("mail", until=number),
+        lambda: kit.purge(older_than=number),
+        lambda: kit.configure("mail", rate=(1, number)),
+        lambda: kit.configure("mail", rate=(number, 1)),
+        lambda: kit.configure("mail", max_running=number),
+        lambda: Kit(MemoryBackend(), tasks, lease=number),
+        lambda: kit.worker_settings({"mail": 1}, grace=number),
+        lambda: kit.worker_settings({"mail": 1}, polling_interval=number),
+        lambda: kit.worker_settings({"mail": 1}, max_age=number),
+        lambda: IntervalSchedule(number),
+    ):
+        with pytest.raises(InvalidInput, match="expected .*, found"):
+            refused()
 
 
 def test_the_limits_themselves_are_accepted():

@@ -21,6 +21,9 @@ PATIENCE = 30
 """Seconds after which what should have ended is called hung."""
 
 
+HUGE = pytest.param(10**5000, id="huge")
+
+
 class Deaf(MemoryBackend):
     """A store whose waits end only when the test says so."""
 
@@ -116,7 +119,7 @@ def test_a_fork_of_a_process_that_waited_can_wait_itself():
     )
 
 
-@pytest.mark.parametrize("timeout", [math.nan, math.inf, "1", True, 1e10])
+@pytest.mark.parametrize("timeout", [math.nan, math.inf, "1", True, 1e10, HUGE])
 def test_a_timeout_that_cannot_be_one_is_refused(timeout):
     [result] = put(MemoryBackend(), 1)
     with pytest.raises(InvalidTask, match="timeout: expected seconds, from 0, found"):
@@ -125,7 +128,7 @@ def test_a_timeout_that_cannot_be_one_is_refused(timeout):
         asyncio.run(result.aget(timeout))
 
 
-@pytest.mark.parametrize("timeout", [0, -0.001, -math.inf])
+@pytest.mark.parametrize("timeout", [0, -0.001, -math.inf, pytest.param(-(10**5000), id="-huge")])
 def test_a_deadline_that_has_passed_only_looks(timeout):
     backend = Deaf()
     [result] = put(backend, 1)

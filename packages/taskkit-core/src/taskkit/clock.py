@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Protocol
 
 from taskkit.errors import InvalidInput, InvalidSetting
+from taskkit.shown import shown
 
 SECOND: Final = 1_000_000
 """Microseconds in a second."""
@@ -99,13 +100,18 @@ def micros(duration: timedelta | float) -> int:
     """Return a duration (timedelta, or seconds) as whole microseconds, rounded half to even.
 
     Raises:
-        InvalidInput: for NaN and infinity.
+        InvalidInput: for NaN, infinity, and what is beyond every float.
     """
     if isinstance(duration, timedelta):
         return duration // _MICROSECOND
-    if not math.isfinite(duration):
-        raise InvalidInput(f"expected a finite number of seconds, found {duration!r}")
-    return round(duration * SECOND)
+    number = duration * SECOND
+    try:
+        finite = math.isfinite(number)
+    except OverflowError:  # an int that no float can hold
+        finite = False
+    if not finite:
+        raise InvalidInput(f"expected a finite number of seconds, found {shown(duration)}")
+    return round(number)
 
 
 def seconds(microseconds: int) -> float:

@@ -6,7 +6,6 @@ never cut.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from operator import is_
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 from taskkit.clock import SECOND
 from taskkit.errors import InvalidInput, InvalidTask
 from taskkit.records import ALL_GROUPS
+from taskkit.shown import shown
 from taskkit.task import After, Label, NewTask, in_common
 
 MAX_GROUP_LENGTH: Final = 100
@@ -25,6 +25,8 @@ MAX_KEY_LENGTH: Final = 255
 MAX_LABELS: Final = 32
 MAX_LABEL_KEY_LENGTH: Final = 64
 MAX_LABEL_LENGTH: Final = 255
+MAX_LABEL_NUMBER: Final = 2**53
+"""Up to which every whole number is a float too: stores of JSON know no other numbers."""
 MIN_PRIORITY: Final = -100
 MAX_PRIORITY: Final = 100
 """The range of ``django.tasks``."""
@@ -40,10 +42,7 @@ LATEST: Final = 253_402_300_799 * SECOND + 999_999
 
 
 def _refuse(what: str, expected: str, found: object) -> InvalidTask:
-    text = repr(found)
-    return InvalidTask(
-        f"{what}: expected {expected}, found {text if len(text) < 200 else text[:200] + '…'}"
-    )
+    return InvalidTask(f"{what}: expected {expected}, found {shown(found)}")
 
 
 def _check_text(what: str, text: object, longest: int) -> None:
@@ -75,17 +74,17 @@ def check_instant(what: str, instant: object) -> None:
     """Refuse an instant outside 1970…9999, or a delay of more than a hundred years."""
     if isinstance(instant, After):
         if abs(instant.delay) > MAX_DURATION * SECOND:
-            raise _refuse(what, "a delay of at most a hundred years", instant.delay / SECOND)
+            raise _refuse(what, "a delay of at most a hundred years", instant.delay // SECOND)
     elif not isinstance(instant, int) or not EARLIEST <= instant <= LATEST:
         raise _refuse(what, "an instant between the years 1970 and 9999", instant)
 
 
 def check_duration(what: str, value: object, *, zero: bool = True) -> None:
     """Refuse seconds that are not a finite number from 0 (or above it) to a hundred years."""
+    # Compared only: NaN is in no range, and ints that no float can hold are compared exactly.
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
-        or not math.isfinite(value)
         or not 0 <= value <= MAX_DURATION
         or (value == 0 and not zero)
     ):
@@ -115,7 +114,9 @@ def check_labels(labels: object) -> None:
         if isinstance(value, str):
             if len(value) > MAX_LABEL_LENGTH or "\x00" in value:
                 raise _refuse(f"label {key!r}", f"at most {MAX_LABEL_LENGTH} characters", value)
-        elif not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > 2**53:
+        elif (
+            not isinstance(value, int | float) or not -MAX_LABEL_NUMBER <= value <= MAX_LABEL_NUMBER
+        ):
             raise _refuse(f"label {key!r}", "text, a bool, or a number up to 2**53", value)
 
 

@@ -19,6 +19,7 @@ from taskkit.errors import (
 )
 from taskkit.limits import check_duration
 from taskkit.records import Record
+from taskkit.shown import shown
 from taskkit.task import Failure, State
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ class Result(Generic[T_co]):
 
     def _timed_out(self, record: Record, timeout: float | None) -> ResultGetTimedOut:
         return ResultGetTimedOut(
-            f"task {self.id!r} is {record.state.value} after waiting {timeout} s for its result"
+            f"task {self.id!r} is {record.state.value} after waiting {shown(timeout)} s for its "
+            "result"
         )
 
     def _outcome(self, record: Record) -> T_co:
@@ -158,12 +160,13 @@ class Result(Generic[T_co]):
         raise _RAISED[record.state](self.id, failure)
 
 
-def _end_of(timeout: float | None) -> float | None:
+def _end_of(timeout: object) -> float | None:
     if timeout is None:
         return None
     # What a caller has left of a time of its own may be less than nothing.
     seconds = 0 if isinstance(timeout, int | float) and timeout < 0 else timeout
     check_duration("timeout", seconds)
+    assert isinstance(seconds, int | float)
     return monotonic() + seconds
 
 

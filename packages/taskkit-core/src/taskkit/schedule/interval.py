@@ -10,6 +10,7 @@ from taskkit.clock import micros, to_datetime, to_instant
 from taskkit.errors import InvalidSchedule
 from taskkit.limits import MAX_DURATION
 from taskkit.schedule.protocol import check_aware
+from taskkit.shown import shown
 
 ORIGIN: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Where intervals without a start are counted from, so that all schedulers agree: a Saturday."""
@@ -69,5 +70,5 @@ def _microseconds(every: object) -> int:
         return length
     raise InvalidSchedule(
         "every: expected a timedelta or seconds, from a microsecond to a hundred years, "
-        f"found {every!r}"
+        f"found {shown(every)}"
     )
