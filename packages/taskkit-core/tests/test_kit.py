@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from taskkit import Kit, TaskRegistry
+from taskkit.clock import ManualClock, micros
 from taskkit.errors import InvalidInput, InvalidSchedule, InvalidSetting, InvalidTask
 from taskkit.ids import new_id
+from taskkit.limits import LATEST, MAX_DURATION
 from taskkit.memory import MemoryBackend
 from taskkit.task import NewTask
 
@@ -122,6 +125,9 @@ def test_labels_are_a_dict(labels):
     ("operation", "says"),
     [
         (lambda kit: kit.pause(5), "groups: expected one name"),
+        (lambda kit: kit.pause("mail", until="x"), "until: expected a datetime"),
+        (lambda kit: kit.pause("mail", until=1e15), "until: expected a delay of at most a hundred"),
+        (lambda kit: kit.pause("mail", until=datetime(1900, 1, 1, tzinfo=UTC)), "until: .*1970"),
         (lambda kit: kit.configure("mail", rate=5), r"rate: expected \(n, period\)"),
         (lambda kit: kit.configure("mail", rate=(1,)), r"rate: expected \(n, period\)"),
         (lambda kit: kit.purge(older_than="x"), "older_than"),
@@ -135,3 +141,13 @@ def test_labels_are_a_dict(labels):
 def test_what_an_operation_cannot_take_is_refused(operation, says):
     with pytest.raises(InvalidInput, match=says):
         operation(Kit(MemoryBackend(), TaskRegistry()))
+
+
+def test_a_pause_may_end_when_any_task_may_be_due():
+    kit = Kit(MemoryBackend(ManualClock(0)), TaskRegistry())
+    for until, end in (
+        (timedelta(seconds=MAX_DURATION), micros(MAX_DURATION)),
+        (datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC), LATEST),
+    ):
+        kit.pause("mail", until)
+        assert kit.stats().control.pauses == {"mail": end}

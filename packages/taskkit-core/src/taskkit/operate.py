@@ -174,7 +174,10 @@ def pause(kit: Kit, groups: Groups = None, until: Moment | None = None) -> None:
 
     Reaches every worker with its next heartbeat, and those that start later. What runs goes on.
     """
-    end = None if until is None else to_when("until", until)
+    end = None
+    if until is not None:
+        end = to_when("until", until)
+        check_instant("until", end)
     kit.backend.pause(_names(groups), end)
 
 
