@@ -12,7 +12,7 @@ from typing import Final
 
 from taskkit.clock import SECOND
 from taskkit.errors import InvalidInput, InvalidTask
-from taskkit.records import ALL_GROUPS
+from taskkit.records import ALL_GROUPS, Query
 from taskkit.shown import shown
 from taskkit.task import After, Label, NewTask, in_common
 
@@ -30,6 +30,8 @@ MAX_LABEL_NUMBER: Final = 2**53
 MIN_PRIORITY: Final = -100
 MAX_PRIORITY: Final = 100
 """The range of ``django.tasks``."""
+MAX_PAGE: Final = 1 << 53
+"""Tasks on a page of ``find``: what every store can count to."""
 DEFAULT_MAX_DATA_BYTES: Final = 1 << 20
 MAX_LOCK_LIMIT: Final = 10_000
 MAX_HISTORY: Final = 1_000
@@ -43,6 +45,11 @@ LATEST: Final = 253_402_300_799 * SECOND + 999_999
 
 def _refuse(what: str, expected: str, found: object) -> InvalidTask:
     return InvalidTask(f"{what}: expected {expected}, found {shown(found)}")
+
+
+def _is_printable(text: object) -> bool:
+    # Neither control characters, which some stores refuse, nor lone surrogates, which no bytes are.
+    return isinstance(text, str) and text.isprintable()
 
 
 def _check_text(what: str, text: object, longest: int) -> None:
@@ -118,6 +125,18 @@ def check_labels(labels: object) -> None:
             not isinstance(value, int | float) or not -MAX_LABEL_NUMBER <= value <= MAX_LABEL_NUMBER
         ):
             raise _refuse(f"label {key!r}", "text, a bool, or a number up to 2**53", value)
+
+
+def check_query(query: Query, limit: int, after: str | None) -> None:
+    """Refuse to search for what no task can have, which stores would answer each in its way."""
+    if query.group is not None:
+        check_group(query.group)
+    if query.name is not None:
+        check_name(query.name)
+    check_labels(query.labels)
+    check_int("limit", limit, 0, MAX_PAGE)
+    if after is not None and not _is_printable(after):
+        raise _refuse("after", "'next' of the page before", after)
 
 
 def check_data(what: str, data: object, max_bytes: int) -> None:

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from taskkit.clock import micros
 from taskkit.convert import Moment, to_when
-from taskkit.errors import InvalidInput, InvalidSetting
-from taskkit.limits import check_duration, check_group, check_instant, check_int, labels_of
+from taskkit.errors import InvalidSetting
+from taskkit.limits import (
+    check_duration,
+    check_group,
+    check_instant,
+    check_int,
+    check_query,
+    labels_of,
+)
 from taskkit.records import (
     Answered,
     Control,
@@ -118,10 +125,9 @@ def find(
         limit: Tasks on a page.
         after: ``next`` of the page before.
     """
-    check_int("limit", limit, 0, 1 << 53)
-    if after is not None and not isinstance(after, str):
-        raise InvalidInput(f"after: expected 'next' of the page before, found {after!r}")
-    query = Query(group, subgroups, _states(state), name, labels_of(labels or {}))
+    wanted = {} if labels is None else labels_of(labels)
+    query = Query(group, subgroups, _states(state), name, wanted)
+    check_query(query, limit, after)
     return kit.backend.find(query, limit, after)
 
 

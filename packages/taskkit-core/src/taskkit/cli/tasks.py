@@ -12,6 +12,7 @@ from taskkit.backend import Backend
 from taskkit.cli import output
 from taskkit.cli.store import open_backend
 from taskkit.errors import InvalidSetting, TaskNotFound
+from taskkit.limits import check_query
 from taskkit.records import Answered, Query, Record
 from taskkit.task import NOW, State
 
@@ -21,8 +22,10 @@ BATCH = 500
 
 def list_tasks(namespace: argparse.Namespace) -> int:
     """List one page of tasks."""
+    query = _query(namespace)
+    check_query(query, namespace.limit, namespace.after)
     with open_backend(namespace) as backend:
-        page = backend.find(_query(namespace), namespace.limit, namespace.after)
+        page = backend.find(query, namespace.limit, namespace.after)
     if namespace.json:
         tasks = [output.summary(record) for record in page.records]
         output.print_json({"tasks": tasks, "next": page.next})
@@ -145,8 +148,10 @@ def _matching(namespace: argparse.Namespace, backend: Backend) -> Iterator[list[
     # The next page is read before this one is changed: ids only grow, so a page stays where it is.
     after: str | None = None
     most = min(BATCH, backend.capabilities().max_batch)
+    query = _query(namespace)
+    check_query(query, most, after)
     while True:
-        page = backend.find(_query(namespace), most, after)
+        page = backend.find(query, most, after)
         if page.records:
             yield [record.task.id for record in page.records]
         after = page.next
