@@ -9,10 +9,11 @@ import pytest
 
 from taskkit import Kit, TaskRegistry
 from taskkit.clock import ManualClock, micros
-from taskkit.errors import InvalidInput, InvalidSchedule, InvalidSetting, InvalidTask
+from taskkit.errors import InvalidInput, InvalidSchedule, InvalidSetting, InvalidTask, TaskNotFound
 from taskkit.ids import new_id
 from taskkit.limits import LATEST, MAX_DURATION
 from taskkit.memory import MemoryBackend
+from taskkit.records import Answered
 from taskkit.task import NewTask
 
 
@@ -144,6 +145,7 @@ def test_labels_are_a_dict(labels):
         (lambda kit: kit.find(labels={"a": object()}), "label 'a': expected"),
         (lambda kit: kit.find(labels={"a": 2**70}), "label 'a': expected"),
         (lambda kit: kit.find(labels={"a": "\x00"}), "label 'a': expected"),
+        (lambda kit: kit.find(labels={"a": "\ud800"}), "label 'a': expected"),
         (lambda kit: kit.find(limit="x"), "limit"),
         (lambda kit: kit.find(limit=1 << 70), "limit"),
         (lambda kit: kit.find(limit=-1), "limit"),
@@ -162,3 +164,18 @@ def test_a_pause_may_end_when_any_task_may_be_due():
     ):
         kit.pause("mail", until)
         assert kit.stats().control.pauses == {"mail": end}
+
+
+@pytest.mark.parametrize("task_id", [5, None, ["mail_0"], b"mail_0", "mail\x00", "mail_\ud800"])
+@pytest.mark.parametrize("operation", [Kit.cancel, Kit.requeue, Kit.delete, Kit.get_result])
+def test_what_no_task_can_be_called_is_no_id(operation, task_id):
+    with pytest.raises(InvalidTask, match="id: expected"):
+        operation(Kit(MemoryBackend(), TaskRegistry()), task_id)
+
+
+@pytest.mark.parametrize("task_id", ["", "mail_0", "x" * 500, "größe_0"])
+def test_an_id_of_no_task_is_unknown(task_id):
+    kit = Kit(MemoryBackend(), TaskRegistry())
+    assert kit.cancel(task_id) is kit.reschedule(task_id, 5) is Answered.UNKNOWN
+    with pytest.raises(TaskNotFound):
+        kit.get_result(task_id).get(0)

@@ -72,6 +72,11 @@ def test_other_names_are_not(group):
         ("labels", {"": 1}),
         ("labels", {"a": math.nan}),
         ("labels", {"a": [1]}),
+        ("labels", {"a": "\x00"}),
+        ("labels", {"a": "\ud800"}),
+        ("labels", {"\ud800": 1}),
+        ("name", "\ud800"),
+        ("lock_key", "\udcff"),
         ("labels", {"a": math.inf}),
         ("labels", {"a": 2**53 + 1}),
         ("labels", {"a": -(2**53) - 1}),
@@ -135,7 +140,7 @@ def test_the_limits_themselves_are_accepted():
         priority=100,
         ttl=0,
         unique_key="k" * 255,
-        labels={"tenant": "x" * 255, "n": 2**53, "b": True, "f": 0.5},
+        labels={"tenant": "x" * 255, "n": 2**53, "b": True, "f": 0.5, "t": "größe\n😀"},
     )
     check_tasks([most, replace(task(), priority=-100, due=0)])
 

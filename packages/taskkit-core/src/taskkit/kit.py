@@ -11,7 +11,7 @@ from taskkit.eager import run_eagerly
 from taskkit.errors import InvalidSetting
 from taskkit.handler import TaskHandler
 from taskkit.hooks import Hooks
-from taskkit.limits import DEFAULT_MAX_DATA_BYTES, check_batch, check_tasks
+from taskkit.limits import DEFAULT_MAX_DATA_BYTES, check_batch, check_id, check_tasks
 from taskkit.result import Result
 from taskkit.settings import DEFAULT_HEARTBEAT, DEFAULT_LEASE, check_shared
 from taskkit.specs import TaskSpec, initiation, with_bytes
@@ -228,7 +228,12 @@ class Kit:
         return await asyncio.to_thread(self.initiate_task, *args, **options)
 
     def get_result(self, task_id: str) -> Result[Any]:
-        """Return the result of a task by its id; the store is not asked before it is used."""
+        """Return the result of a task by its id; the store is not asked before it is used.
+
+        Raises:
+            InvalidTask: no task can be called so.
+        """
+        check_id(task_id)
         return Result(self, task_id)
 
     # ---- work

@@ -25,6 +25,7 @@ MAX_KEY_LENGTH: Final = 255
 MAX_LABELS: Final = 32
 MAX_LABEL_KEY_LENGTH: Final = 64
 MAX_LABEL_LENGTH: Final = 255
+_LABEL_TEXT: Final = f"at most {MAX_LABEL_LENGTH} characters, no NUL or lone surrogate among them"
 MAX_LABEL_NUMBER: Final = 2**53
 """Up to which every whole number is a float too: stores of JSON know no other numbers."""
 MIN_PRIORITY: Final = -100
@@ -52,6 +53,14 @@ def _is_printable(text: object) -> bool:
     return isinstance(text, str) and text.isprintable()
 
 
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate, such as a name of a file may have
+        return False
+    return True
+
+
 def _check_text(what: str, text: object, longest: int) -> None:
     if not isinstance(text, str) or not 0 < len(text) <= longest or not text.isprintable():
         raise _refuse(what, f"1 to {longest} printable characters", text)
@@ -70,6 +79,12 @@ def check_group(group: object) -> None:
 def check_name(name: object) -> None:
     """Refuse what cannot be a task's name."""
     _check_text("name", name, MAX_NAME_LENGTH)
+
+
+def check_id(task_id: object) -> None:
+    """Refuse what no task can be called, before a store is asked for it."""
+    if not _is_printable(task_id):
+        raise _refuse("id", "a task's id, printable characters", task_id)
 
 
 def check_key(what: str, key: object) -> None:
@@ -119,8 +134,8 @@ def check_labels(labels: object) -> None:
     for key, value in given.items():
         _check_text("label key", key, MAX_LABEL_KEY_LENGTH)
         if isinstance(value, str):
-            if len(value) > MAX_LABEL_LENGTH or "\x00" in value:
-                raise _refuse(f"label {key!r}", f"at most {MAX_LABEL_LENGTH} characters", value)
+            if len(value) > MAX_LABEL_LENGTH or "\x00" in value or not _is_encodable(value):
+                raise _refuse(f"label {key!r}", _LABEL_TEXT, value)
         elif (
             not isinstance(value, int | float) or not -MAX_LABEL_NUMBER <= value <= MAX_LABEL_NUMBER
         ):

@@ -13,6 +13,7 @@ from taskkit.errors import InvalidSetting
 from taskkit.limits import (
     check_duration,
     check_group,
+    check_id,
     check_instant,
     check_int,
     check_query,
@@ -90,6 +91,7 @@ def delete(kit: Kit, task: TaskRef) -> Answered:
 
 def _one(operation: Callable[[Collection[str]], dict[str, Answered]], task: TaskRef) -> Answered:
     task_id = task.id if isinstance(task, Result) else task
+    check_id(task_id)
     return operation([task_id])[task_id]
 
 

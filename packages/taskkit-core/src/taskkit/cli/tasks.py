@@ -12,7 +12,7 @@ from taskkit.backend import Backend
 from taskkit.cli import output
 from taskkit.cli.store import open_backend
 from taskkit.errors import InvalidSetting, TaskNotFound
-from taskkit.limits import check_query
+from taskkit.limits import check_id, check_query
 from taskkit.records import Answered, Query, Record
 from taskkit.task import NOW, State
 
@@ -55,6 +55,7 @@ def _row(record: Record) -> tuple[object, ...]:
 
 def show(namespace: argparse.Namespace) -> int:
     """Show one task, payloads and history included."""
+    check_id(namespace.id)
     with open_backend(namespace) as backend:
         record = backend.get([namespace.id])[namespace.id]
     if record is None:
@@ -126,6 +127,8 @@ def _each(
             f"tasks {namespace.run.rpartition(':')[2]}: expected ids or a filter such as "
             f"--state failed, found {'both' if filtered else 'neither'}"
         )
+    for task_id in namespace.id:
+        check_id(task_id)
     answers: dict[str, Answered] = {}
     for ids in [namespace.id] if namespace.id else _matching(namespace, backend):
         answers |= operation(ids)
