@@ -172,10 +172,41 @@ def test_slots_are_threads_or_async():
     assert Slots.of("async:200") == Slots(200, "async")
 
 
-@pytest.mark.parametrize("wrong", [0, -1, "x", "fiber:3", "async:", True, 10_001, "1.5"])
+@pytest.mark.parametrize(
+    "wrong",
+    [0, -1, "x", "fiber:3", "async:", True, 10_001, "1.5", 1.5, 8.0, math.inf, math.nan, None, [8]],
+)
 def test_other_slots_are_refused(wrong):
-    with pytest.raises(InvalidSetting, match="slots"):
+    with pytest.raises(InvalidSetting, match="slots of a group: expected 1 to"):
         Slots.of(wrong)
+
+
+@pytest.mark.parametrize("count", [0, -1, "8", 1.5, True, None, 10_001])
+def test_slots_made_by_hand_are_as_many(count):
+    with pytest.raises(InvalidSetting, match="slots: expected a whole number from 1 to 10000"):
+        Slots(count)
+
+
+@pytest.mark.parametrize("kind", ["fiber", None, ["async"]])
+def test_slots_made_by_hand_are_of_a_kind_that_there_is(kind):
+    with pytest.raises(InvalidSetting, match="kind of slots: expected 'thread' or 'async', found"):
+        Slots(2, kind)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"groups": 5}, "groups: expected Slots by the names of groups, found 5"),
+        ({"groups": {"a": 8}}, r"slots of group 'a': expected Slots, .*found 8"),
+        ({"drain": "no"}, "drain: expected True or False, found 'no'"),
+        ({"services": 5}, "services: expected True or False, found 5"),
+        ({"schedules": 5}, "schedules: expected entries by the names of schedulers, found 5"),
+        ({"unknown": []}, "unknown: expected 'fail' or 'park'"),
+    ],
+)
+def test_a_setting_of_another_kind_is_refused(wrong, says):
+    with pytest.raises(InvalidSetting, match=says):
+        WorkerSettings(**{"groups": {"a": Slots(1)}, **wrong})
 
 
 def test_a_refusal_of_slots_names_the_group():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from taskkit.errors import InvalidSetting, InvalidTask
 from taskkit.limits import check_duration, check_group, check_int
+from taskkit.shown import shown
 
 if TYPE_CHECKING:
     from taskkit.schedule.entry import ScheduleEntry
@@ -34,6 +35,11 @@ class Slots:
     count: int
     kind: Literal["thread", "async"] = "thread"
 
+    def __post_init__(self) -> None:
+        with _settings():
+            check_int("slots", self.count, 1, MAX_SLOTS)
+        _check_choice("kind of slots", self.kind, "thread", "async")
+
     @classmethod
     def of(cls, value: int | str | Slots, group: str | None = None) -> Slots:
         """Return slots from ``8``, ``"8"`` or ``"async:200"``; ``group`` is for the message."""
@@ -41,18 +47,15 @@ class Slots:
             return value
         kind, _, count = value.rpartition(":") if isinstance(value, str) else ("", "", value)
         try:
-            number = int(count)
-        except ValueError:
-            number = 0
-        if kind not in ("", "thread", "async") or isinstance(value, bool):
-            number = 0
-        if not 1 <= number <= MAX_SLOTS:
+            # What is no text is left as it is: int() would make 1 of 1.5, and of True.
+            number = int(count) if isinstance(count, str) else count
+            return cls(number, kind or "thread")  # type: ignore[arg-type]  # it is looked at there
+        except ValueError as error:
             whose = "a group" if group is None else f"group {group!r}"
             raise InvalidSetting(
                 f"slots of {whose}: expected 1 to {MAX_SLOTS}, such as 8 or 'async:200', "
-                f"found {value!r}"
-            )
-        return cls(number, "async" if kind == "async" else "thread")
+                f"found {shown(value)}"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +89,8 @@ class WorkerSettings:
 
     def __post_init__(self) -> None:
         check_shared(self.lease, self.heartbeat, self.max_data_bytes, self.tzinfo)
+        _check_groups(self.groups)
         with _settings():
-            for group in self.groups:
-                check_group(group)
             check_duration("grace", self.grace)
             check_duration("poll", self.poll, zero=False)
             if self.max_tasks is not None:
@@ -97,8 +99,34 @@ class WorkerSettings:
                 check_duration("max_age", self.max_age, zero=False)
             if self.max_rss is not None:
                 check_int("max_rss", self.max_rss, 1, 1 << 53)
-        if self.unknown not in ("fail", "park"):
-            raise InvalidSetting(f"unknown: expected 'fail' or 'park', found {self.unknown!r}")
+        for name, switch in (("drain", self.drain), ("services", self.services)):
+            if not isinstance(switch, bool):
+                raise InvalidSetting(f"{name}: expected True or False, found {shown(switch)}")
+        if not isinstance(self.schedules, Mapping):
+            raise InvalidSetting(
+                "schedules: expected entries by the names of schedulers, "
+                f"found {shown(self.schedules)}"
+            )
+        _check_choice("unknown", self.unknown, "fail", "park")
+
+
+def _check_groups(groups: object) -> None:
+    if not isinstance(groups, Mapping):
+        raise InvalidSetting(
+            f"groups: expected Slots by the names of groups, found {shown(groups)}"
+        )
+    for group, slots in groups.items():
+        with _settings():
+            check_group(group)
+        if not isinstance(slots, Slots):
+            raise InvalidSetting(
+                f"slots of group {group!r}: expected Slots, such as Slots(8), found {shown(slots)}"
+            )
+
+
+def _check_choice(what: str, found: object, one: str, other: str) -> None:
+    if found not in (one, other):
+        raise InvalidSetting(f"{what}: expected {one!r} or {other!r}, found {shown(found)}")
 
 
 def check_shared(lease: float, heartbeat: float, max_data_bytes: int, zone: object) -> None:

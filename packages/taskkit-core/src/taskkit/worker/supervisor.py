@@ -140,7 +140,7 @@ def _gather(
     def settings_of(index: int) -> bytes:
         # Asked here, so that the callable itself need not be sent anywhere.
         helps = helper_services(index) if callable(helper_services) else helper_services
-        return pack("the worker settings", replace(settings, services=helps))
+        return pack("the worker settings", replace(settings, services=bool(helps)))
 
     return Crew(
         describe(kit, log_level),
