@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from taskkit import Kit, backends, connect, stores
+from taskkit import Kit, TaskRegistry, backends, connect, stores
 from taskkit.errors import BrokenPlugin, InvalidSetting, TaskkitError, UnknownBackend
 from taskkit.stores import connect_url
 
@@ -89,6 +89,19 @@ def test_what_is_not_a_url_is_refused(url, monkeypatch):
     monkeypatch.setenv("TASKKIT_URL", "nonsense")
     with pytest.raises(TaskkitError):
         connect_url(url)
+
+
+@pytest.mark.parametrize("url", [5, b"redis://user:secret@host/0", ["sqlite://"]])
+def test_a_url_is_text_and_what_else_was_given_is_not_shown(url):
+    with pytest.raises(InvalidSetting, match=f"url: expected .*found a {type(url).__name__}") as e:
+        Kit.connect(url, TaskRegistry())
+    assert "secret" not in str(e.value)
+
+
+@pytest.mark.parametrize("name", [5, None, ["sql"]])
+def test_the_name_of_a_backend_is_text(name):
+    with pytest.raises(InvalidSetting, match="backend: expected a name"):
+        connect(name)
 
 
 def test_a_scheme_may_be_in_capitals():

@@ -65,6 +65,12 @@ def test_a_kit_needs_a_backend(backend):
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("plugins", [5, "plugin", None])
+def test_plugins_are_several_objects(plugins):
+    with pytest.raises(InvalidSetting, match=r"plugins: expected objects with hooks, .*found"):
+        Kit(MemoryBackend(), TaskRegistry(), plugins=plugins)
+
+
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
@@ -125,6 +131,18 @@ def test_labels_are_a_dict(labels):
 @pytest.mark.parametrize(
     ("operation", "says"),
     [
+        (
+            lambda kit: kit.initiate_tasks(("x",)),
+            "a task and whether it is eager, found \\('x',\\)",
+        ),
+        (lambda kit: kit.initiate_tasks(()), "a task and whether it is eager, found"),
+        (lambda kit: kit.initiate_tasks(("x", True)), "expected a Task"),
+        (
+            lambda kit: kit.schedules.list(preview="x"),
+            "preview: expected a whole number, found 'x'",
+        ),
+        (lambda kit: kit.schedules.pause(["x"]), r"no entry \['x'\]"),
+        (lambda kit: kit.schedules.remove({}), "no entry {}"),
         (lambda kit: kit.pause(5), "groups: expected one name"),
         (lambda kit: kit.pause("mail", until="x"), "until: expected a datetime"),
         (lambda kit: kit.pause("mail", until=1e15), "until: expected a delay of at most a hundred"),

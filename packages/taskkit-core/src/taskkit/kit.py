@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from taskkit import operate, work
@@ -67,12 +67,16 @@ class Kit:
                 "backend: expected what taskkit.connect() returns, found a "
                 f"{type(backend).__name__}; for a URL there is Kit.connect(url, handler)"
             )
+        if isinstance(plugins, str) or not isinstance(plugins, Iterable):
+            raise InvalidSetting(
+                f"plugins: expected objects with hooks, such as [MyPlugin()], found {plugins!r}"
+            )
         check_shared(lease, heartbeat, max_data_bytes, tzinfo)
         self.backend = backend
         self.handler = _checked(handler)
-        self.hooks = Hooks(plugins)
-        self.max_data_bytes = max_data_bytes
         self._plugins = tuple(plugins)
+        self.hooks = Hooks(self._plugins)
+        self.max_data_bytes = max_data_bytes
         self.lease = lease
         self.heartbeat = heartbeat
         self.schedule_entries = schedule_entries

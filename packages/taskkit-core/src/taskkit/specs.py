@@ -11,6 +11,7 @@ from taskkit.errors import InvalidTask
 from taskkit.handler import TaskHandler, completed
 from taskkit.ids import new_id
 from taskkit.limits import check_group, check_name, labels_of
+from taskkit.shown import shown
 from taskkit.task import (
     DEFAULT_MAX_HISTORY,
     DEFAULT_MAX_LOST,
@@ -64,6 +65,8 @@ class Initiation:
 def initiation(handler: TaskHandler, spec: TaskSpec) -> Initiation:
     """Return what a spec asks for, its data encoded by the handler."""
     if isinstance(spec, tuple):
+        if len(spec) != 2:
+            raise InvalidTask(f"expected a task and whether it is eager, found {shown(spec)}")
         task, eager = spec
         return Initiation(_as_new(task), eager)
     if isinstance(spec, Mapping):

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final
 
-from taskkit.errors import BrokenPlugin, UnknownBackend
+from taskkit.errors import BrokenPlugin, InvalidSetting, UnknownBackend
 from taskkit.plugins import backend_entries, load_backend
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def connect_url(url: str | None = None, *, clock: Clock | None = None, **options
     ``taskkit.db`` in the current folder.
     """
     url = url or os.environ.get("TASKKIT_URL") or DEFAULT_URL
+    if not isinstance(url, str):
+        raise InvalidSetting(f"url: expected text such as {DEFAULT_URL!r}, found a {_kind(url)}")
     scheme, separator, _ = url.partition(":")
     scheme = scheme.lower()  # RFC 3986: SQLITE is the same scheme
     url = scheme + url[len(scheme) :]
@@ -103,10 +105,17 @@ def backend_hooks(name: str) -> Any:
 
 
 def _entry(name: str) -> EntryPoint:
+    if not isinstance(name, str):
+        raise InvalidSetting(f"backend: expected a name such as 'sql', found a {_kind(name)}")
     entries = backend_entries()
     if name not in entries:
         raise UnknownBackend(_unknown("backend", name, entries))
     return entries[name]
+
+
+def _kind(found: object) -> str:
+    # Not shown itself: a URL may hold a password, whatever it is wrapped in.
+    return type(found).__name__
 
 
 def _describe(entries: list[EntryPoint]) -> BackendPlugin:

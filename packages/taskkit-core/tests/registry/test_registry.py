@@ -385,6 +385,11 @@ def test_one_bad_call_among_many_puts_nothing(tasks, kit):
     for bad in ((5,), (), {"x": 1}, "text", 5, None):
         with pytest.raises(InvalidTask):
             send.delay_many([("a",), bad])
+    for calls in (5, None, send):
+        with pytest.raises(InvalidTask, match="calls: expected the arguments of each"):
+            send.delay_many(calls)
+        with pytest.raises(InvalidTask, match="calls: expected the arguments of each"):
+            asyncio.run(send.adelay_many(calls))
     assert kit.calls == []
 
 

@@ -59,11 +59,11 @@ class Prepared(Generic[P, T]):
 
     def delay_many(self, calls: Iterable[Arguments]) -> list[Result[T]]:
         """Put a task for each call, all or none, in one round trip; return results in order."""
-        return self._put([self._new(*split(call)) for call in calls])
+        return self._put(self._many(calls))
 
     async def adelay_many(self, calls: Iterable[Arguments]) -> list[Result[T]]:
         """Do what ``delay_many`` does, without blocking the event loop."""
-        return await self._aput([self._new(*split(call)) for call in calls])
+        return await self._aput(self._many(calls))
 
     def options(
         self,
@@ -99,6 +99,13 @@ class Prepared(Generic[P, T]):
             self._within if within is None else within,
             eager=self._eager if eager is None else eager,
         )
+
+    def _many(self, calls: object) -> list[NewTask]:
+        if not isinstance(calls, Iterable):
+            raise InvalidTask(
+                f"calls: expected the arguments of each, such as [(1,), (2,)], found {calls!r:.200}"
+            )
+        return [self._new(*split(call)) for call in calls]
 
     def _new(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NewTask:
         function = self._function

@@ -19,6 +19,7 @@ from taskkit.schedule.plan import tick_task
 from taskkit.schedule.protocol import next_tick
 from taskkit.schedule.scheduler import STORED
 from taskkit.schedule.state import EntryState, decode_states, encode_states, released
+from taskkit.shown import shown
 from taskkit.task import NOW
 
 MAX_STORED: Final = 1_000
@@ -160,6 +161,8 @@ class Schedules:
 
         Entries in code are among them once their scheduler has run them.
         """
+        if isinstance(preview, bool) or not isinstance(preview, int):
+            raise InvalidSchedule(f"preview: expected a whole number, found {shown(preview)}")
         loaded = self._backend.load_schedule(check_scheduler(scheduler))
         states = decode_states(loaded.state)
         count = max(0, min(preview, MAX_PREVIEW))
@@ -242,8 +245,8 @@ class Schedules:
         return tuple(ticks)
 
 
-def _known(states: dict[str, EntryState], key: str, scheduler: str) -> EntryState:
-    state = states.get(key)
+def _known(states: dict[str, EntryState], key: object, scheduler: str) -> EntryState:
+    state = states.get(key) if isinstance(key, str) else None
     if state is None:
         known = ", ".join(repr(each) for each in sorted(states)[:20]) or "none"
         raise InvalidSchedule(
