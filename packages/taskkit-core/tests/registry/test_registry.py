@@ -278,6 +278,15 @@ def test_the_decorator_takes_exactly_the_fields_of_the_options(tasks):
         tasks.task(colour="red")(print)
 
 
+@pytest.mark.parametrize(
+    ("option", "instead"),
+    [({"rate": (1, 60)}, r"kit\.configure\(group, rate="), ({"batch": None}, r"delay_many\(\)")],
+)
+def test_what_is_no_option_of_a_task_is_found_elsewhere(tasks, option, instead):
+    with pytest.raises(InvalidTask, match=f"found {next(iter(option))!r}: .*{instead}"):
+        tasks.task(**option)(print)
+
+
 # ---- keys
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, overload
 
 from taskkit.errors import InvalidTask
 from taskkit.registry.function import FunctionTask
@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_NO_OPTIONS: Final = {
+    "rate": "the rate of its group is set with kit.configure(group, rate=(n, period))",
+    "batch": "each call is handled by itself; delay_many() puts several at once",
+}
+"""What other systems let a task declare, and where it is found here."""
 
 
 class Decorator(Protocol):
@@ -160,6 +166,11 @@ class TaskRegistry:
         name = options.pop("name", None)
         if name is None:
             name = default_name(function)
+        for option, instead in _NO_OPTIONS.items():
+            if option in options:
+                raise InvalidTask(
+                    f"task {name!r}: expected an option of TaskOptions, found {option!r}: {instead}"
+                )
         added: AnyFunctionTask = FunctionTask(self, function, TaskOptions(name=name, **options))
         self._table.add(added)
         return added
