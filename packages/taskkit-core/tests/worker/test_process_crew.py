@@ -389,6 +389,8 @@ def test_a_fork_of_the_program_does_not_hide_its_death(tmp_path, notes, method):
         eventually(lambda: gone(parent), "the template follows")
         assert not gone(fork)
     finally:
+        program.kill()
+        program.wait()
         os.kill(fork, signal.SIGKILL)
         program.stdout.close()
 
