@@ -51,7 +51,7 @@ def test_every_property_has_a_mutant():
 def test_what_was_measured_is_told_as_it_was_measured():
     rows = groups.rows(MUTANTS)
     assert groups.text(rows) == groups.FILE.read_text(encoding="utf-8")
-    assert not [row.mutant.number for row in rows if not row.own]
+    assert not [row.mutant.number for row in rows if not row.groups]
 
 
 def test_a_look_ends_when_another_group_accuses():

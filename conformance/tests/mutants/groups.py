@@ -50,9 +50,11 @@ Made by `nox -s mutants -- --groups`: a store with one fault, looked at by all c
 properties with seed 0: by those of its own group as long as the quick profile looks, by the others
 in the lane in which it has to be found with a quarter of those examples, and with a tenth in the
 others of model, interleave and race. It is judged as in a run: what a broken prerequisite blocks
-accuses nobody. The random program (EXC-01) compares everything with the model; it counts for the
-group of the property that its report names. Where another group accuses, the search ends: there may
-be more of them. Not all mutants have been looked at, and of the store behind a network none.
+accuses nobody, and where that is all that its own group says of a mutant, it stands as blocked: the
+fault breaks what the check needs to begin. The random program (EXC-01) compares everything with the
+model; it counts for the group of the property that its report names. Where another group accuses,
+the search ends: there may be more of them. Not all mutants have been looked at, and of the store
+behind a network none.
 
 Two pairs overlap by nature: a retry that brings back a deleted task (RTY-07) is an outcome that
 brings back a removed one (EXC-06), and claimers that go away empty at the same time (EXC-02) are
@@ -98,7 +100,7 @@ def measured(mutants: Iterable[Mutant]) -> list[int]:
 def measure(numbers: Sequence[int] = (), jobs: int = 1) -> int:
     """Measure, and write the table down; rows that are not measured anew stay as they are.
 
-    Returns 1 if a mutant was not found by its own group.
+    Returns 1 if no group found a mutant.
     """
     mutants = {each.number: each for each in all_mutants()}
     known = {row.mutant.number: row for row in rows(mutants)}
@@ -111,7 +113,7 @@ def measure(numbers: Sequence[int] = (), jobs: int = 1) -> int:
             FILE.write_text(text([known[each] for each in sorted(known)]), encoding="utf-8")
             sys.stdout.write(_line(row))
             sys.stdout.flush()
-    return 0 if all(row.own for row in known.values()) else 1
+    return 0 if all(row.groups for row in known.values()) else 1
 
 
 def _quietly() -> None:
@@ -201,6 +203,7 @@ def _line(row: Row) -> str:
     one = row.mutant
     cells: Iterable[str] = (
         *(str(one.number), one.property, one.sentence),
-        *("found" if row.own else "not in quick", " ".join(row.others)),
+        "found" if row.own else "blocked" if row.others else "not in quick",
+        " ".join(row.others),
     )
     return f"| {' | '.join(cells)} |\n"
