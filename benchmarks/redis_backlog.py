@@ -6,8 +6,8 @@ The waiting tasks are of the same group, half of them due tomorrow, half ready b
 priority. Afterwards they are deleted and purged, while another process asks for the time; beside
 what it waits for at most stands what the longest script took, as the server's SLOWLOG says. A drain
 begins when the server does not rewrite its file: that takes one of the cores. While tasks are
-deleted it does not either: to fork with a million tasks in memory stops the server for longer than
-any script (SLOWLOG shows it as one ZREM of 37 ms), whatever has made the file long.
+deleted it neither rewrites nor saves: to fork with a million tasks in memory stops the server for
+longer than any script (SLOWLOG shows it as one ZREM of 37 ms), whatever has made it fork.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def at_rest(url: str) -> bool:
 def longest_waits(url: str, act: Any) -> tuple[float, float]:
     """Return how long at most another process waited for an answer, and a script took, in ms."""
     with client(url) as server:
-        server.config_set("auto-aof-rewrite-percentage", 0)
+        rules = server.config_get("save", "auto-aof-rewrite-percentage")
+        server.config_set("save", "", "auto-aof-rewrite-percentage", 0)
         until(lambda: at_rest(url))
         server.config_set("slowlog-log-slower-than", 1_000)
         server.config_set("slowlog-max-len", 100_000)
@@ -77,7 +78,8 @@ def longest_waits(url: str, act: Any) -> tuple[float, float]:
         act()
         waited, _ = asking.communicate("enough\n", timeout=30)
         slow: list[dict[str, Any]] = server.slowlog_get(100_000)
-        server.config_set("auto-aof-rewrite-percentage", 100)
+        for rule, value in rules.items():
+            server.config_set(rule, value)
     scripts = [one["duration"] for one in slow if one["command"].startswith(b"EVALSHA")]
     return float(waited), max(scripts, default=0) / 1e3
 
