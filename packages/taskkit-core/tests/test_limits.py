@@ -13,7 +13,7 @@ from taskkit import IntervalSchedule, Kit, TaskRegistry, exponential, fixed
 from taskkit.errors import InvalidInput, InvalidSetting, InvalidTask
 from taskkit.groups import covered, covers, owner
 from taskkit.ids import new_id
-from taskkit.limits import LATEST, check_group, check_tasks
+from taskkit.limits import EARLIEST, LATEST, MAX_DURATION, check_group, check_tasks
 from taskkit.memory import MemoryBackend
 from taskkit.settings import Slots, WorkerSettings
 from taskkit.task import TRANSITIONS, After, NewTask, State
@@ -232,3 +232,12 @@ def test_every_state_has_its_transitions_and_finished_ones_never_run():
     assert all(
         State.RUNNING not in targets for state, targets in TRANSITIONS.items() if state != "queued"
     )
+
+
+def test_no_delay_leads_to_before_the_first_instant():
+    backend, put = MemoryBackend(), task()
+    backend.put([put])
+    backend.reschedule([put.id], After(-int(MAX_DURATION) * 1_000_000))
+    record = backend.get([put.id])[put.id]
+    assert record is not None
+    assert record.task.due == EARLIEST

@@ -175,7 +175,7 @@ class World:
         return [self.swept(), self] if self.expired() else [self]
 
     def instant(self, instant: Instant) -> int:
-        return self.now + instant.delay if isinstance(instant, After) else instant
+        return max(0, self.now + instant.delay) if isinstance(instant, After) else instant
 
     def paused(self) -> frozenset[str]:
         return frozenset(

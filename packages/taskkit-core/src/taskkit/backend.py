@@ -10,8 +10,9 @@ Rules for every method:
   leaves all of it or nothing.
 - It may be called from several threads at once.
 - "Now" is the store's own clock, or the ``clock=`` that the backend was opened with; never the
-  caller's. Instants are microseconds since the epoch. Comparisons: a task is due when
-  ``due <= now``; a lease, a pause or a task has expired when ``expires <= now``.
+  caller's. Instants are microseconds since the epoch, and no delay leads to before it.
+  Comparisons: a task is due when ``due <= now``; a lease, a pause or a task has expired when
+  ``expires <= now``.
 - Only errors of ``taskkit.errors`` leave it; a driver's error is their cause.
 - A group in ``wants``, ``excluding``, pauses and stops stands for itself and all its subgroups
   (``mail`` for ``mail`` and ``mail.acme``, never for ``mailing``); a subgroup that is itself

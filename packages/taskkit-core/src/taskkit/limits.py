@@ -14,7 +14,7 @@ from taskkit.clock import SECOND
 from taskkit.errors import InvalidInput, InvalidTask
 from taskkit.records import ALL_GROUPS, Query
 from taskkit.shown import shown
-from taskkit.task import After, Label, NewTask, in_common
+from taskkit.task import After, Instant, Label, NewTask, in_common
 
 MAX_GROUP_LENGTH: Final = 100
 MAX_NAME_LENGTH: Final = 200
@@ -90,6 +90,11 @@ def check_id(task_id: object) -> None:
 def check_key(what: str, key: object) -> None:
     """Refuse what cannot be a unique or lock key."""
     _check_text(what, key, MAX_KEY_LENGTH)
+
+
+def resolve(instant: Instant, now: int) -> int:
+    """Return an instant as a store's clock has it; no delay leads to before ``EARLIEST``."""
+    return max(EARLIEST, now + instant.delay) if isinstance(instant, After) else instant
 
 
 def check_instant(what: str, instant: object) -> None:

@@ -186,3 +186,7 @@ def test_counts_are_what_a_search_finds():
         assert len(found) == count.count
         assert min(record.task.due for record in found) == count.oldest_due
     assert all(isinstance(record, Record) for record in records)
+
+
+def test_no_delay_leads_to_before_the_first_instant():
+    assert transitions.stored(task(1, due=After(-T0 - 1)), T0).task.due == 0

@@ -10,10 +10,10 @@ import json
 from collections.abc import Collection
 
 from taskkit.errors import Corrupt
+from taskkit.limits import resolve
 from taskkit.records import ALL_GROUPS, Control, Limits, Rate
 from taskkit.task import Instant
 from taskkit_relational.history import dump
-from taskkit_relational.rows import resolve
 from taskkit_relational.statements import Cursor
 from taskkit_relational.store import Controlled, Look, Store, Transaction
 

@@ -7,11 +7,11 @@ from typing import Final
 
 from taskkit.clock import SECOND
 from taskkit.errors import InvalidInput
+from taskkit.limits import resolve
 from taskkit.records import Answered
 from taskkit.task import Instant, State
 from taskkit_relational import reading
 from taskkit_relational.queue.changes import Changes, Row
-from taskkit_relational.rows import resolve
 from taskkit_relational.schema import CANCELLED, FAILED, LOST, NUMBERS, PARKED, RUNNING
 from taskkit_relational.statements import Key
 from taskkit_relational.store import Store, Transaction

@@ -13,13 +13,12 @@ from operator import is_
 from typing import Any, Final
 
 from taskkit.clock import SECOND, micros
-from taskkit.limits import EARLIEST
+from taskkit.limits import resolve
 from taskkit.records import Attempt, Outcome, Record
 from taskkit.task import (
     DEFAULT_MAX_HISTORY,
     DEFAULT_MAX_LOST,
     After,
-    Instant,
     NewTask,
     State,
     Task,
@@ -38,11 +37,6 @@ _OPTIONAL: Final[Mapping[str, object]] = {
     "max_lost": DEFAULT_MAX_LOST,
     "max_history": DEFAULT_MAX_HISTORY,
 }
-
-
-def resolve(instant: Instant, now: int) -> int:
-    """Return an instant as the store's clock has it; none is before the first that there is."""
-    return max(EARLIEST, now + instant.delay) if isinstance(instant, After) else instant
 
 
 def insert_row(task: NewTask, now: int, *, takes_slot: bool = True) -> Values:

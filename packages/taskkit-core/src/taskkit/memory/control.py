@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from taskkit.memory.incoming import resolve
+from taskkit.limits import resolve
 from taskkit.memory.queue import put
 from taskkit.memory.state import Memory
 from taskkit.records import ALL_GROUPS, Control, Limits, ScheduleState

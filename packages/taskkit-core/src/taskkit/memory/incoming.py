@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from taskkit.task import After, Instant, NewTask, Task
-
-
-def resolve(instant: Instant, now: int) -> int:
-    """Return an instant as the store's clock has it."""
-    return now + instant.delay if isinstance(instant, After) else instant
+from taskkit.limits import resolve
+from taskkit.task import NewTask, Task
 
 
 def resolve_task(task: NewTask, now: int) -> Task:

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from taskkit.errors import InvalidInput
+from taskkit.limits import resolve
 from taskkit.memory.entry import Entry
-from taskkit.memory.incoming import resolve, resolve_task
+from taskkit.memory.incoming import resolve_task
 from taskkit.memory.state import Memory
 from taskkit.records import Answered, Outcome, Settlement
 from taskkit.task import Failure, Instant, NewTask, State

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from taskkit.errors import InvalidInput, QueueFull
 from taskkit.groups import covers
+from taskkit.limits import resolve
 from taskkit.memory.entry import Entry
-from taskkit.memory.incoming import resolve, resolve_task
+from taskkit.memory.incoming import resolve_task
 from taskkit.memory.order import permission
 from taskkit.memory.state import Memory
 from taskkit.records import Claim, Claims, Outcome, PutResult, Settlement

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Final
 
 from taskkit.clock import SECOND, Clock, ManualClock
+from taskkit.limits import resolve
 from taskkit.memory.entry import Entry, Worker
 from taskkit.memory.heap import LazyHeap
-from taskkit.memory.incoming import resolve
 from taskkit.memory.index import IdIndex
 from taskkit.memory.news import News
 from taskkit.memory.order import Order

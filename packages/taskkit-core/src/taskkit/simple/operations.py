@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Final, TypeAlias
 
 from taskkit.clock import SECOND
+from taskkit.limits import resolve
 from taskkit.records import ALL_GROUPS, Answered, Count, Limits, Page, Query, Record
 from taskkit.simple import transitions
 from taskkit.simple.searching import counted, page
@@ -91,7 +92,7 @@ def find(tables: Tables, query: Query, limit: int, after: str | None, now: int) 
 
 def pause(tables: Tables, groups: Collection[str] | None, until: Instant | None, now: int) -> None:
     """Stop claims."""
-    end = None if until is None else transitions.instant_of(until, now)
+    end = None if until is None else resolve(until, now)
     tables.pauses |= dict.fromkeys(_names(groups), end)
 
 

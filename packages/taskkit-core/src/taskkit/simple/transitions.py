@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from taskkit.clock import micros
+from taskkit.limits import resolve
 from taskkit.records import Attempt, Outcome, Record, Settlement
 from taskkit.task import (
     CANCELLED_BY_REQUEST,
     EXPIRED,
     SUPERSEDED,
     WORKER_DIED,
-    After,
     Failure,
     Instant,
     NewTask,
@@ -33,19 +33,14 @@ REQUEUABLE: Final = frozenset({State.FAILED, State.LOST, State.CANCELLED})
 _REQUESTED: Final = Failure(CANCELLED_BY_REQUEST, "somebody asked to cancel the task")
 
 
-def instant_of(when: Instant, now: int) -> int:
-    """Return an instant as microseconds; a delay counts from the store's now."""
-    return now + when.delay if isinstance(when, After) else when
-
-
 # ---- into the store
 
 
 def stored(new: NewTask, now: int) -> Record:
     """``put``: absent → waiting or queued."""
     given = {name: getattr(new, name) for name in NewTask.__slots__}
-    given["due"] = instant_of(new.due, now)
-    given["expires"] = None if new.expires is None else instant_of(new.expires, now)
+    given["due"] = resolve(new.due, now)
+    given["expires"] = None if new.expires is None else resolve(new.expires, now)
     given["labels"] = dict(new.labels)
     return Record(Task(**given, created=now), State.QUEUED)
 
@@ -141,7 +136,7 @@ def requeued(record: Record, due: Instant, now: int, holder: str | None = None) 
     """``requeue``: failed, lost or cancelled → waiting or queued; None: refused."""
     if record.state not in REQUEUABLE or holder is not None:
         return None
-    task = replace(record.task, due=instant_of(due, now), retry_count=0, expires=None)
+    task = replace(record.task, due=resolve(due, now), retry_count=0, expires=None)
     return replace(record, task=task, state=State.QUEUED, losses=0, done=None, failure=None)
 
 
@@ -217,7 +212,7 @@ def _back(record: Record, now: int, holder: str | None) -> Record:
 
 
 def _moved(record: Record, due: Instant | None, now: int, retry_count: int) -> Record:
-    at = record.task.due if due is None else instant_of(due, now)
+    at = record.task.due if due is None else resolve(due, now)
     return replace(record, task=replace(record.task, due=at, retry_count=retry_count))
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from taskkit.ids import group_of
+from taskkit.limits import resolve
 from taskkit.records import Outcome, Settlement
 from taskkit_relational import controls
 from taskkit_relational.queue.alone import settle_alone
 from taskkit_relational.queue.changes import Changes, Row
-from taskkit_relational.rows import resolve
 from taskkit_relational.schema import OUTCOMES, RUNNING
 from taskkit_relational.store import Store, Transaction
 

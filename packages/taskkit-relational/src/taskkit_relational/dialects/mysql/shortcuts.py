@@ -66,7 +66,7 @@ def _inserting(shape: tuple[str, ...]) -> str:
     """Return the statement for rows of a shape."""
     expressions = {
         "!": CLOCK,
-        "+": f"GREATEST({CLOCK} + %s, {EARLIEST})",  # as ``rows.resolve``
+        "+": f"GREATEST({CLOCK} + %s, {EARLIEST})",  # as ``limits.resolve``
         "?": f"IF(%s <= {CLOCK}, 1, 0)",
     }
     values = ", ".join(expressions.get(column[-1], "%s") for column in shape)

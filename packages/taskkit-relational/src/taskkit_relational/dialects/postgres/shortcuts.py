@@ -196,7 +196,7 @@ def _inserting(shape: tuple[str, ...], news: News | None) -> str:
     """
     expressions = {
         "!": _AT,
-        "+": f"greatest({_AT} + %s::bigint, {EARLIEST})",  # as ``rows.resolve``
+        "+": f"greatest({_AT} + %s::bigint, {EARLIEST})",  # as ``limits.resolve``
         "?": f"CASE WHEN %s::bigint <= {_AT} THEN 1 ELSE 0 END",
     }
     values = ", ".join(
